@@ -1,0 +1,52 @@
+# libtorch from an installed `torch` wheel: target Libtorch::torch, variables LIBTORCH_VERSION, LIBTORCH_CUDA.
+#
+# Not torch's own TorchConfig.cmake: with a CUDA wheel that one needs the whole CUDA toolkit of the wheel's
+# version even to link programs without CUDA code.
+#   VB_PYTHON   the Python that has torch (default: the one on PATH)
+set(VB_PYTHON "" CACHE FILEPATH "Python interpreter whose torch is used")
+if(NOT VB_PYTHON)
+  find_program(VB_PYTHON_FOUND NAMES python3)
+else()
+  set(VB_PYTHON_FOUND ${VB_PYTHON})
+endif()
+# torch/version.py and the files tell all, without importing torch (an import needs NumPy and minutes on a Jetson).
+execute_process(
+  COMMAND ${VB_PYTHON_FOUND} -c "import importlib.util,os
+s=importlib.util.find_spec('torch')
+d=os.path.dirname(s.origin)
+v={}
+exec(open(os.path.join(d,'version.py')).read(),v)
+print(d,v['__version__'],v.get('cuda') or '-',sep=';',end='')"
+  OUTPUT_VARIABLE LIBTORCH_FACTS ERROR_QUIET RESULT_VARIABLE LIBTORCH_RC)
+if(LIBTORCH_RC EQUAL 0)
+  list(GET LIBTORCH_FACTS 0 LIBTORCH_DIR)
+  list(GET LIBTORCH_FACTS 1 LIBTORCH_VERSION)
+  list(GET LIBTORCH_FACTS 2 LIBTORCH_CUDA)
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Libtorch REQUIRED_VARS LIBTORCH_DIR VERSION_VAR LIBTORCH_VERSION
+  REASON_FAILURE_MESSAGE "no Python with the torch wheel: pip install torch, or pass -DVB_PYTHON=/path/to/venv/bin/python, or -DVB_TORCH=OFF for the stub model alone")
+if(Libtorch_FOUND AND NOT TARGET Libtorch::torch)
+  # The C++ ABI of the wheel (before 2.7 mostly the old one), read from its own CMake file.
+  set(LIBTORCH_ABI 1)
+  if(EXISTS ${LIBTORCH_DIR}/share/cmake/Torch/TorchConfig.cmake)
+    file(STRINGS ${LIBTORCH_DIR}/share/cmake/Torch/TorchConfig.cmake LIBTORCH_ABI_LINE REGEX "_GLIBCXX_USE_CXX11_ABI=[01]")
+    if(LIBTORCH_ABI_LINE MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
+      set(LIBTORCH_ABI 0)
+    endif()
+  endif()
+  add_library(Libtorch::torch INTERFACE IMPORTED)
+  target_include_directories(Libtorch::torch SYSTEM INTERFACE
+    ${LIBTORCH_DIR}/include ${LIBTORCH_DIR}/include/torch/csrc/api/include)
+  target_compile_definitions(Libtorch::torch INTERFACE _GLIBCXX_USE_CXX11_ABI=${LIBTORCH_ABI})
+  set(LIBTORCH_LIBS ${LIBTORCH_DIR}/lib/libc10.so ${LIBTORCH_DIR}/lib/libtorch_cpu.so)
+  if(LIBTORCH_CUDA STREQUAL "-")
+    set(LIBTORCH_HAS_CUDA OFF)
+  else()
+    set(LIBTORCH_HAS_CUDA ON)
+    # Kernels register when the library loads: keep it though no symbol of it may be used.
+    list(APPEND LIBTORCH_LIBS -Wl,--no-as-needed ${LIBTORCH_DIR}/lib/libc10_cuda.so ${LIBTORCH_DIR}/lib/libtorch_cuda.so -Wl,--as-needed)
+  endif()
+  target_link_libraries(Libtorch::torch INTERFACE ${LIBTORCH_LIBS})
+  target_link_options(Libtorch::torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${LIBTORCH_DIR}/lib)
+endif()

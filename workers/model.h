@@ -1,0 +1,142 @@
+/* The model layer's one door: a C table of functions, implemented by the stub (model_stub.c) and by libtorch
+ * (torch/). The pipeline drives it; nothing else includes libtorch.
+ *
+ * Life: open (weights of one setup) -> configure (a precision; weights are cast, attention chosen) ->
+ *       begin (a video) -> prompt / step ... -> end -> begin ... -> configure ... -> close.
+ * One thread uses a model at a time. Every function but close and end may fail; after a failure of prompt or
+ * step, end must be called; after VB_ECUDA the process is of no further use. */
+#ifndef VB_MODEL_H
+#define VB_MODEL_H
+
+#include "err.h"
+#include "mask.h"
+#include "prompt.h"
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { VB_DEVICE_CPU, VB_DEVICE_CUDA } vb_device_kind;
+typedef struct {
+    vb_device_kind kind;
+    int index; /* CUDA ordinal as this process sees it */
+} vb_device;
+
+typedef struct {
+    const char *key;
+    double value;
+} vb_weight_fill; /* --weight KEY=VALUE: the tensor filled with one constant */
+
+typedef enum { VB_FLASH_ANY, VB_FLASH_REQUIRED, VB_FLASH_STRICT } vb_require_flash;
+
+typedef struct {
+    const char *model;      /* canonical name */
+    int image_size;
+    vb_device device;
+    const char *checkpoint; /* file, or "seed:N" */
+    const vb_weight_fill *fills;
+    size_t n_fills;
+    int threads; /* CPU threads, 0: libtorch's choice */
+} vb_model_config;
+
+typedef struct {
+    vb_dtype dtype;
+    vb_bank bank;
+    vb_mode mode;
+    vb_require_flash require_flash; /* half dtypes only */
+} vb_precision;
+
+/* One object to track. Frames before start_frame give no output for it. start_frame <= prompt_frame;
+ * it is less where an object is tracked before its prompt, as upstream does with several objects. */
+typedef struct {
+    int prompt_frame;
+    int start_frame;
+    const vb_prompt *prompt;
+} vb_track_object;
+
+/* Tensors out of the forward pass, for goldens and debugging; costs copies, never used in a timed trial.
+ * data is float32, contiguous, on the host, valid during the call. object is -1 for what belongs to the image. */
+typedef struct {
+    void *ctx;
+    bool trace; /* also inner tensors (golden files' /trace) */
+    void (*tensor)(void *ctx, int frame_idx, int object, const char *name, const float *data,
+                   const int64_t *shape, int ndim);
+} vb_probe;
+
+typedef struct {
+    int n_frames; /* the model knows it: pointer count and encoding depend on it (oracle README 5.14) */
+    int h, w;     /* video pixels */
+    int n_objects;
+    const vb_track_object *objects; /* borrowed until end */
+    int fill_hole_area;             /* 0: off */
+    const vb_probe *probe;          /* NULL: none */
+} vb_clip;
+
+typedef struct {
+    int frame_idx;
+    const uint8_t *rgb; /* [h, w, 3] video size, as decoded; borrowed for the call */
+} vb_frame;
+
+typedef struct {
+    bool active;         /* tracked on this frame */
+    vb_mask *mask;       /* [h, w]; the caller's, written when active */
+    float predicted_iou; /* of the mask shown; 1 for a mask prompt */
+    float object_score;  /* logit; <= 0: occluded */
+    int64_t nonfinite;   /* NaN and Inf among the mask logits */
+} vb_object_out;
+
+typedef struct {
+    vb_object_out *objects;        /* [n_objects], the caller's array */
+    double stage_ms[VB_STAGE_COUNT]; /* written by the model: preprocess .. postprocess, others left as they are */
+} vb_step;
+
+/* One attention site as it really ran since configure. */
+typedef struct {
+    char site[48];    /* "memory.cross", "decoder.token_to_image", ... */
+    char dtype[16];   /* of q */
+    char backend[24]; /* "flash", "cudnn", "efficient", "math", "fused" */
+    char op[72];      /* the ATen op or kernel called */
+    char reason[160]; /* why not flash; empty where it was */
+    int batch, heads, q_len, k_len, head_dim; /* largest seen */
+    int64_t calls;
+} vb_attention_site;
+
+typedef struct {
+    int64_t peak_alloc_bytes;   /* device allocations (CUDA); 0 where the allocator does not tell */
+    int64_t peak_reserved_bytes;
+    int64_t weights_bytes;
+} vb_model_memory;
+
+typedef struct vb_model vb_model;
+
+typedef struct {
+    const char *name;
+    vb_status (*open)(vb_model **out, const vb_model_config *config, vb_err *err);
+    vb_status (*configure)(vb_model *m, const vb_precision *p, vb_err *err);
+    vb_status (*begin)(vb_model *m, const vb_clip *clip, vb_err *err);
+    /* Conditions one object on its prompt; frame is objects[object].prompt_frame. Before that frame's step. */
+    vb_status (*prompt)(vb_model *m, int object, const vb_frame *frame, vb_err *err);
+    /* The next frame, in ascending order. A prompted frame gives its prompt's result. */
+    vb_status (*step)(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err);
+    void (*end)(vb_model *m);
+    vb_status (*memory)(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err);
+    size_t (*attention)(vb_model *m, vb_attention_site *out, size_t cap); /* returns how many there are */
+    void (*close)(vb_model *m);
+} vb_model_ops;
+
+/* The implementation of a canonical model name; NULL: this build has none. */
+const vb_model_ops *vb_model_find(const char *model);
+
+/* What a build knows about itself and the device: strings for provenance, "" where unknown. */
+typedef struct {
+    char torch[48], cuda[32], driver[32], device[96], capability[16], arch_list[160];
+    int64_t device_memory_bytes;
+    int n_devices; /* CUDA devices visible */
+} vb_backend_info;
+void vb_backend_describe(vb_backend_info *out, vb_device device);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
