@@ -1,0 +1,64 @@
+/* Store: the output folder. OUT/shards/VIDEO/TAG_rN.h5 (the tag's '/' as ','), summary.db beside it (or in the state
+ * folder), and the order of a commit:
+ *   shard to a temporary name, fsync, rename, fsync of the folder, then the row, then the caller acknowledges.
+ * One process writes: the coordinator, on one thread. See design in ARCHITECTURE.md, "Stores". */
+#ifndef VB_STORE_H
+#define VB_STORE_H
+
+#include "trial.h"
+
+typedef enum { VB_TRIAL_MISSING, VB_TRIAL_DONE, VB_TRIAL_FAILED, VB_TRIAL_QUARANTINED } vb_trial_status;
+const char *vb_trial_status_name(vb_trial_status s);
+
+typedef struct vb_store vb_store;
+
+typedef struct {
+    int64_t redone;   /* rows whose shard was missing or wrong: row deleted, trial runs again */
+    int64_t adopted;  /* valid shards without a row: row made */
+    int64_t refused;  /* shards without a row that were not valid: removed */
+    int64_t temporaries;
+} vb_recovery;
+
+/* Creates or opens OUT; migrates the schema; takes the writer's lock (VB_ESTORE names the holder when another lives)
+ * and a new epoch. state_dir NULL: OUT. */
+vb_status vb_store_open(vb_store **out, const char *out_dir, const char *state_dir, vb_err *err);
+void vb_store_close(vb_store *s);
+vb_status vb_store_recover(vb_store *s, vb_recovery *out, vb_err *err);
+
+/* A run = one start of the coordinator. options_json: the whole option record; argv: the command line. */
+vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *options_json, const char *argv, vb_err *err);
+vb_status vb_store_end_run(vb_store *s, const char *run_id, const char *how, vb_err *err); /* "done", "failed", "drained" */
+
+/* The plan's facts, repeated at each start (upsert): videos, also those that cannot be used (error not NULL). */
+vb_status vb_store_put_video(vb_store *s, const char *name, int h, int w, int n_frames, int n_objects, const char *error, vb_err *err);
+
+vb_status vb_store_status(vb_store *s, const vb_trial_key *key, vb_trial_status *out, vb_err *err);
+
+/* Commits a shard: decodes and checks that it is this key's, then the order above. A record that is there already
+ * is left alone: *fresh tells. */
+vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *bytes, size_t n, const char sha256[65],
+                          bool *fresh, vb_err *err);
+/* A trial that failed: a record with its reason, no shard. code: vb_status_name; a later commit replaces it. */
+vb_status vb_store_fail(vb_store *s, const vb_trial_key *key, vb_trial_status status, const char *code,
+                        const char *reason, const char *host, const char *device, vb_err *err);
+/* Deletes failed records among keys so that they run again (--retry-failed). */
+vb_status vb_store_forget_failed(vb_store *s, vb_err *err);
+
+typedef struct {
+    char host[64], device[96];
+    char outcome[24]; /* "done", "error", "signal", "exit", "hang", "refused", "bad_input", "oom" */
+    char detail[512];
+    int signal, exit_code; /* 0: none */
+    int last_frame;        /* -1: none */
+    char last_stage[16];
+    double duration_ms;
+} vb_attempt;
+vb_status vb_store_attempt(vb_store *s, const vb_trial_key *key, const vb_attempt *a, vb_err *err);
+
+vb_status vb_store_counts(vb_store *s, int64_t *done, int64_t *failed, vb_err *err);
+
+/* results.h5 (columnar) and the derived tables of summary.db, from the records; repeatable. Leaves summary.db as one
+ * file. Takes the folder's writer lock. */
+vb_status vb_finalize(const char *out_dir, const char *state_dir, vb_err *err);
+
+#endif

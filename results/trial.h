@@ -1,0 +1,100 @@
+/* A trial's result in memory: what the engine measured, before it becomes a shard, and what a shard gives back.
+ *
+ * Everything that a record needs is here: the database row is made from the shard alone (store.h), so that a shard
+ * without its row can be adopted. Times are milliseconds of one monotonic clock; METRICS.md defines each number. */
+#ifndef VB_TRIAL_H
+#define VB_TRIAL_H
+
+#include "types.h"
+
+#include <stdint.h>
+
+/* A row of /frames. */
+typedef struct {
+    int32_t frame_idx;
+    uint8_t first;     /* first tracked frame of the trial: cold, marked, left out of percentiles and FPS */
+    uint8_t prompted;  /* an object was conditioned on this frame */
+    uint8_t annotated; /* ground truth exists */
+    int32_t n_objects; /* tracked on it */
+    double start_ms;   /* since the trial began: the device side takes the frame up */
+    double end_ms;     /* its masks are out and its memory is stored */
+    double latency_ms; /* end_ms - start_ms */
+    double stage_ms[VB_STAGE_COUNT];
+    int64_t nonfinite; /* NaN and Inf among all mask logits of the frame */
+} vb_frame_row;
+
+/* A row of /scores: one object on one annotated frame. */
+typedef struct {
+    int32_t object;    /* index into objects */
+    int32_t frame_idx;
+    uint8_t counted;   /* enters the masklet's mean (METRICS.md) */
+    double j, f;       /* 0..1 */
+    float predicted_iou;
+    float object_score; /* logit */
+    int64_t nonfinite;
+    int64_t area;      /* predicted pixels */
+    uint64_t mask_hash; /* vb_mask_hash */
+} vb_score_row;
+
+/* A row of /objects. */
+typedef struct {
+    char obj_id[VB_NAME_MAX];
+    int32_t prompt_frame;
+    char prompt[96];   /* vb_prompt_text */
+    int32_t n_counted; /* scored frames in the mean; 0: Meta's assertion, j and f are NaN */
+    double j, f;
+} vb_object_row;
+
+/* A stored mask. */
+typedef struct {
+    int32_t object, frame_idx;
+    char *rle; /* COCO text, owned */
+} vb_mask_row;
+
+/* An attention site as it ran (workers/model.h, vb_attention_site, says what each is). */
+typedef struct {
+    char site[48], dtype[16], backend[24], op[72], reason[160];
+    int32_t batch, heads, q_len, k_len, head_dim;
+    int64_t calls;
+} vb_attention_row;
+
+/* Strings of provenance: HDF5 attributes of the shard and columns of the database by the same names. */
+#define VB_PROVENANCE(X)                                                                             \
+    X(savbench_version, 32) X(git_revision, 48) X(run_id, 40) X(host, 64) X(device_kind, 16)         \
+    X(device, 96) X(device_uuid, 64) X(capability, 16) X(torch, 48) X(cuda, 32) X(driver, 32)        \
+    X(arch, 16) X(power_mode, 48) X(checkpoint, 256) X(checkpoint_sha256, 65) X(postprocess, 16)     \
+    X(started_utc, 32) X(point_rule, 16) X(options, 2048) X(deviation, 160)
+typedef struct {
+#define VB_FIELD(name, size) char name[size];
+    VB_PROVENANCE(VB_FIELD)
+#undef VB_FIELD
+} vb_provenance;
+
+typedef struct {
+    vb_trial_key key;
+    vb_provenance from;
+    int32_t h, w;         /* video pixels */
+    int32_t n_video_frames; /* tracked length */
+    int32_t order_in_block; /* place in the block's seeded order, 0, 1, ... */
+    int32_t threads;      /* CPU threads of the engine */
+    double warmup_ms;     /* configure + warm-up frames before the trial; not inside any number below */
+    double wall_ms;       /* first decode to last score */
+    int64_t peak_device_bytes; /* -1: not told */
+    int64_t peak_rss_bytes;    /* -1: not told */
+    int64_t weights_bytes;
+    int64_t holes_filled; /* pixels changed by hole filling, -1: off */
+
+    int32_t n_frames, n_scores, n_objects, n_masks, n_attention;
+    vb_frame_row *frames; /* owned, as all arrays below */
+    vb_score_row *scores;
+    vb_object_row *objects;
+    vb_mask_row *masks;
+    vb_attention_row *attention;
+} vb_trial;
+
+void vb_trial_deinit(vb_trial *t); /* takes a zeroed struct */
+
+/* Means over objects with n_counted > 0, as Meta's evaluator weighs them (objects equally); NaN when none. */
+void vb_trial_mean(const vb_trial *t, double *j, double *f);
+
+#endif

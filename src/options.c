@@ -1,0 +1,310 @@
+/* The option table of `run`, `plan` and the engine; see options.h. One row per option: nothing about an option is said
+ * anywhere else. */
+#include "options.h"
+
+#include "cli.h"
+#include "models.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define AT(field) offsetof(vb_options, field)
+
+static vb_status set_checkpoint(void *p, const char *value, vb_err *err)
+{
+    vb_options *o = p;
+
+    if (o->n_checkpoints == VB_LIST_MAX)
+        return vb_fail(err, VB_EARG, "--checkpoint: more than %d", VB_LIST_MAX);
+    o->checkpoints[o->n_checkpoints++] = value;
+    return VB_OK;
+}
+
+static json_t *get_checkpoint(const void *p)
+{
+    const vb_options *o = p;
+    json_t *list = json_array();
+
+    for (int i = 0; i < o->n_checkpoints; i++)
+        json_array_append_new(list, json_string(o->checkpoints[i]));
+    return list;
+}
+
+static vb_status set_rule(void *p, const char *value, vb_err *err)
+{
+    return vb_point_rule_parse(&((vb_options *)p)->point_rule, value, err);
+}
+
+static json_t *get_rule(const void *p)
+{
+    return json_string(vb_point_rule_name(((const vb_options *)p)->point_rule));
+}
+
+/* A word out of a small table, by its index. */
+static vb_status word(int *out, const char *option, const char *const *words, int n, const char *value, vb_err *err)
+{
+    char all[96] = "";
+
+    for (int i = 0; i < n; i++) {
+        if (!strcasecmp(words[i], value)) {
+            *out = i;
+            return VB_OK;
+        }
+        strncat(all, i ? ", " : "", sizeof all - strlen(all) - 1);
+        strncat(all, words[i], sizeof all - strlen(all) - 1);
+    }
+    return vb_fail(err, VB_EARG, "--%s: '%.64s' is none of %s", option, value, all);
+}
+
+static const char *const save_words[] = {"annotated", "all", "none"};
+static const char *const post_words[] = {"auto", "cuda", "cpu", "off"};
+static const char *const flash_words[] = {"no", "any", "strict"};
+
+#define WORD_OPTION(fn, field, type, option, words)                                              \
+    static vb_status set_##fn(void *p, const char *value, vb_err *err)                           \
+    {                                                                                            \
+        int v = 0;                                                                               \
+        vb_status st = word(&v, option, words, (int)(sizeof words / sizeof *words), value, err); \
+        if (st == VB_OK)                                                                         \
+            ((vb_options *)p)->field = (type)v;                                                  \
+        return st;                                                                               \
+    }                                                                                            \
+    static json_t *get_##fn(const void *p) { return json_string(words[((const vb_options *)p)->field]); }
+WORD_OPTION(save, save_masks, vb_save_masks, "save-masks", save_words)
+WORD_OPTION(post, postprocess, vb_postprocess, "postprocess", post_words)
+WORD_OPTION(flash, require_flash, int, "require-flash", flash_words)
+
+static const vb_opt table[] = {
+    {"split-dir", "data", "DIR", "dataset in SA-V layout: JPEGImages_24fps, Annotations_6fps, a split list", VB_OPT_TEXT, AT(split_dir), 0, 0, 0, 0},
+    {"split-name", NULL, "FILE", "split list in DIR (default: its one *.txt)", VB_OPT_TEXT, AT(split_name), 0, 0, 0, 0},
+    {"models", "model", "LIST", "models, each with _point, _box or _mask if you like", VB_OPT_TEXT, AT(models), 0, 0, 0, 0},
+    {"prompts", "prompt", "LIST", "point, box, mask: for models without a prompt in their name (default point)", VB_OPT_TEXT, AT(prompts), 0, 0, 0, 0},
+    {"image-size", "imgsz image-sizes", "LIST", "side of the square network input (default 1024)", VB_OPT_TEXT, AT(image_sizes), 0, 0, 0, 0},
+    {"dtype", "dtypes autocast-dtype", "LIST", "float32, tf32, float16, bfloat16 (default bfloat16)", VB_OPT_TEXT, AT(dtype_list), 0, 0, 0, 0},
+    {"bank-dtype", "bank-dtypes", "LIST", "memory bank: bfloat16, float32, float16, autocast (default bfloat16, as upstream)", VB_OPT_TEXT, AT(bank_list), 0, 0, 0, 0},
+    {"mode", "modes", "LIST", "stream (default): a frame's masks are out before the next frame starts", VB_OPT_TEXT, AT(mode_list), 0, 0, 0, 0},
+    {"checkpoint", NULL, "[MODEL=]FILE", "weights, or seed:N for the seeded ones; may repeat", VB_OPT_CALL, 0, 0, 0, set_checkpoint, get_checkpoint},
+    {"weights-dir", NULL, "DIR", "where official checkpoint files lie (default ./checkpoints)", VB_OPT_TEXT, AT(weights_dir), 0, 0, 0, 0},
+    {"out-dir", "out output-dir", "DIR", "results; the same folder again resumes (default savbench-out)", VB_OPT_TEXT, AT(out_dir), 0, 0, 0, 0},
+    {"state-dir", NULL, "DIR", "live database, on a local disk (default the results folder)", VB_OPT_TEXT, AT(state_dir), 0, 0, 0, 0},
+    {"repeats", "repetitions", "N", "repetitions of each trial (default 1)", VB_OPT_INT, AT(repeats), 1, 1000, 0, 0},
+    {"limit-videos", NULL, "N", "first N videos only", VB_OPT_INT, AT(limits.limit_videos), 0, 100000000, 0, 0},
+    {"limit-objects", NULL, "N", "first N masklets of each video only", VB_OPT_INT, AT(limits.limit_objects), 0, 100000, 0, 0},
+    {"max-clip-frames", NULL, "N", "first N frames of each video only", VB_OPT_INT, AT(limits.max_clip_frames), 0, 100000000, 0, 0},
+    {"shuffle-videos", NULL, NULL, "seeded order of videos before --limit-videos", VB_OPT_FLAG, AT(limits.shuffle), 0, 0, 0, 0},
+    {"seed", NULL, "N", "of every random choice (default 0)", VB_OPT_U64, AT(seed), 0, 0, 0, 0},
+    {"point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", VB_OPT_CALL, 0, 0, 0, set_rule, get_rule},
+    {"fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", VB_OPT_INT, AT(fill_hole_area), 0, 1000000, 0, 0},
+    {"postprocess", NULL, "WHICH", "implementation of hole filling: auto (default), cuda, cpu, off", VB_OPT_CALL, 0, 0, 0, set_post, get_post},
+    {"require-flash", NULL, "HOW", "half dtypes: any (flash, cuDNN or fused attention), strict (FlashAttention alone), no (default)", VB_OPT_CALL, 0, 0, 0, set_flash, get_flash},
+    {"save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", VB_OPT_CALL, 0, 0, 0, set_save, get_save},
+    {"save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", VB_OPT_INT, AT(save_overlays), 0, 10000, 0, 0},
+    {"warmup-frames", NULL, "N", "frames tracked and thrown away after each change of precision (default 2)", VB_OPT_INT, AT(warmup_frames), 0, 1000, 0, 0},
+    {"device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N", VB_OPT_TEXT, AT(device), 0, 0, 0, 0},
+    {"threads", NULL, "N", "CPU threads per engine (default: a host's cores shared out among its engines)", VB_OPT_INT, AT(threads), 0, 4096, 0, 0},
+    {"workers", NULL, "N", "without mpirun: workers to start (default one per device)", VB_OPT_INT, AT(workers), 0, 4096, 0, 0},
+    {"hostfile", NULL, "FILE", "without mpirun: hosts, as mpirun's --hostfile", VB_OPT_TEXT, AT(hostfile), 0, 0, 0, 0},
+    {"retry-failed", NULL, NULL, "run trials again that are recorded as failed", VB_OPT_FLAG, AT(retry_failed), 0, 0, 0, 0},
+    {"quiet", "q", NULL, "no progress", VB_OPT_FLAG, AT(quiet), 0, 0, 0, 0},
+};
+static const size_t table_n = sizeof table / sizeof *table;
+
+/* Parses a comma-separated list of words into values without repeats. */
+#define LIST_PARSER(fn, type, parse_one, cap)                                                       \
+    static vb_status fn(type *out, int *n, const char *option, const char *list, vb_err *err)       \
+    {                                                                                               \
+        char item[64];                                                                              \
+        for (const char *cur = list; vb_cli_item(&cur, item, sizeof item);) {                       \
+            type v;                                                                                 \
+            int i = 0;                                                                              \
+            if (!*item)                                                                             \
+                return vb_fail(err, VB_EARG, "--%s: empty item in '%.64s'", option, list);          \
+            if (parse_one(&v, item, err))                                                           \
+                return VB_EARG;                                                                     \
+            while (i < *n && out[i] != v)                                                           \
+                i++;                                                                                \
+            if (i == (cap))                                                                         \
+                return vb_fail(err, VB_EARG, "--%s: more than %d items", option, (int)(cap));       \
+            if (i == *n)                                                                            \
+                out[(*n)++] = v;                                                                    \
+        }                                                                                           \
+        return VB_OK;                                                                               \
+    }
+static vb_status size_parse(int *out, const char *s, vb_err *err)
+{
+    return vb_cli_int(out, "--image-size", s, 1, VB_MAX_SIDE, err);
+}
+LIST_PARSER(parse_dtypes, vb_dtype, vb_dtype_parse, VB_DTYPE_COUNT)
+LIST_PARSER(parse_banks, vb_bank, vb_bank_parse, VB_BANK_COUNT)
+LIST_PARSER(parse_modes, vb_mode, vb_mode_parse, VB_MODE_COUNT)
+LIST_PARSER(parse_prompts, vb_prompt_kind, vb_prompt_kind_parse, VB_PROMPT_COUNT)
+LIST_PARSER(parse_sizes, int, size_parse, VB_LIST_MAX)
+
+static vb_status add_setup(vb_options *o, const vb_model_info *m, vb_prompt_kind prompt, int size, vb_err *err)
+{
+    vb_setup s = {.prompt = prompt, .image_size = size};
+
+    snprintf(s.model, sizeof s.model, "%s", m->name);
+    if (vb_model_check_size(m, size, err))
+        return VB_EARG;
+    for (int i = 0; i < o->n_setups; i++)
+        if (vb_setup_equal(&o->setups[i], &s))
+            return VB_OK;
+    if (o->n_setups == (int)(sizeof o->setups / sizeof *o->setups))
+        return vb_fail(err, VB_EARG, "--models, --prompts and --image-size make more than %d setups", o->n_setups);
+    o->setups[o->n_setups++] = s;
+    return VB_OK;
+}
+
+/* models x prompts x sizes */
+static vb_status cross(vb_options *o, vb_err *err)
+{
+    vb_prompt_kind prompts[VB_PROMPT_COUNT];
+    int sizes[VB_LIST_MAX], n_prompts = 0, n_sizes = 0;
+    char item[64];
+
+    if (parse_prompts(prompts, &n_prompts, "prompts", o->prompts, err) ||
+        parse_sizes(sizes, &n_sizes, "image-size", o->image_sizes, err))
+        return VB_EARG;
+    for (const char *cur = o->models; vb_cli_item(&cur, item, sizeof item);) {
+        const vb_model_info *m;
+        bool own;
+        vb_prompt_kind kind = VB_PROMPT_POINT;
+
+        if (vb_model_parse(&m, &own, &kind, item, err) || vb_model_check_built(m, err))
+            return VB_EARG;
+        for (int p = 0; p < (own ? 1 : n_prompts); p++)
+            for (int s = 0; s < n_sizes; s++)
+                if (add_setup(o, m, own ? kind : prompts[p], sizes[s], err))
+                    return VB_EARG;
+    }
+    return VB_OK;
+}
+
+static vb_status check_checkpoint_words(const vb_options *o, vb_err *err)
+{
+    for (int i = 0; i < o->n_checkpoints; i++) {
+        const char *eq = strchr(o->checkpoints[i], '=');
+        char name[64];
+        const vb_model_info *m;
+        bool own;
+        vb_prompt_kind kind;
+
+        if (!eq || memchr(o->checkpoints[i], '/', (size_t)(eq - o->checkpoints[i])))
+            continue; /* a file, perhaps with '=' in its path */
+        snprintf(name, sizeof name, "%.*s", (int)(eq - o->checkpoints[i]), o->checkpoints[i]);
+        if (vb_model_parse(&m, &own, &kind, name, err))
+            return VB_EARG;
+    }
+    return VB_OK;
+}
+
+vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
+{
+    int operand;
+
+    memset(o, 0, sizeof *o);
+    o->out_dir = "savbench-out";
+    o->prompts = "point";
+    o->image_sizes = "1024";
+    o->dtype_list = "bfloat16";
+    o->bank_list = "bfloat16";
+    o->mode_list = "stream";
+    o->device = "auto";
+    o->repeats = 1;
+    o->fill_hole_area = 8;
+    o->warmup_frames = 2;
+    if (vb_cli_parse(table, table_n, o, argc, argv, &operand, err))
+        return VB_EARG;
+    if (operand < argc)
+        return vb_fail(err, VB_EARG, "unexpected argument '%.64s': every input is an option; see --help", argv[operand]);
+    if (!o->split_dir)
+        return vb_fail(err, VB_EARG, "--split-dir DIR is missing: the dataset in SA-V layout");
+    if (!o->models)
+        return vb_fail(err, VB_EARG, "--models LIST is missing: for example --models edgetam");
+    if (parse_dtypes(o->dtypes, &o->n_dtypes, "dtype", o->dtype_list, err) ||
+        parse_banks(o->banks, &o->n_banks, "bank-dtype", o->bank_list, err) ||
+        parse_modes(o->modes, &o->n_modes, "mode", o->mode_list, err) || cross(o, err) ||
+        check_checkpoint_words(o, err))
+        return VB_EARG;
+    for (int i = 0; i < o->n_modes; i++)
+        if (o->modes[i] != VB_STREAM)
+            return vb_fail(err, VB_EARG, "--mode %s is not built yet: this version has stream", vb_mode_name(o->modes[i]));
+    if (o->postprocess == VB_POST_CUDA)
+        return vb_fail(err, VB_EARG, "--postprocess cuda is not built yet: this version fills holes on the CPU");
+    if (o->postprocess == VB_POST_OFF)
+        o->fill_hole_area = 0;
+    o->limits.seed = o->seed;
+    return VB_OK;
+}
+
+void vb_options_help(FILE *to, const char *command)
+{
+    char usage[96];
+
+    snprintf(usage, sizeof usage, "%s --split-dir DIR --models LIST [options]", command);
+    vb_cli_help(to, usage,
+                "Tracks every masklet of the split with every model, prompt, size and dtype asked for and records\n"
+                "J&F, times, memory and attention kernels. The same command again resumes. Under mpirun (or\n"
+                "srun --mpi=pmix) rank 0 coordinates and every other rank runs one engine; without it, mpirun is\n"
+                "started.",
+                table, table_n);
+}
+
+vb_status vb_options_json(char **out, const vb_options *o, vb_err *err)
+{
+    json_t *all = vb_cli_record(table, table_n, o);
+
+    *out = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    json_decref(all);
+    return *out ? VB_OK : vb_fail(err, VB_ENOMEM, "the record of options");
+}
+
+vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const char *model, vb_err *err)
+{
+    const vb_model_info *m = vb_model_info_find(model);
+    const char *found = NULL, *dir = o->weights_dir ? o->weights_dir : "checkpoints";
+    bool one_model = true;
+
+    if (!m)
+        return vb_fail(err, VB_EARG, "unknown model '%s'", model);
+    if (!m->checkpoint) {
+        *path = '\0';
+        return VB_OK;
+    }
+    for (int i = 1; i < o->n_setups; i++)
+        one_model &= !strcmp(o->setups[i].model, o->setups[0].model);
+    for (int i = 0; i < o->n_checkpoints; i++) { /* the last that fits wins */
+        const char *word = o->checkpoints[i], *eq = strchr(word, '=');
+        const vb_model_info *named;
+        bool own;
+        vb_prompt_kind kind;
+        char name[64] = "";
+
+        if (eq && !memchr(word, '/', (size_t)(eq - word)))
+            snprintf(name, sizeof name, "%.*s", (int)(eq - word), word);
+        if (*name && vb_model_parse(&named, &own, &kind, name, NULL) == VB_OK) {
+            if (named == m)
+                found = eq + 1;
+        } else if (!found && one_model) {
+            found = word;
+        }
+    }
+    if (found)
+        snprintf(path, n, "%s", found);
+    else
+        snprintf(path, n, "%s/%s", dir, m->checkpoint);
+    if (!strncmp(path, "seed:", 5)) {
+        char *end;
+
+        strtoull(path + 5, &end, 10);
+        if (!path[5] || *end)
+            return vb_fail(err, VB_EARG, "checkpoint '%s': after 'seed:' comes a whole number", path);
+        return VB_OK;
+    }
+    if (access(path, R_OK))
+        return vb_fail(err, VB_EARG, "no checkpoint for %s: '%s' cannot be read; give --checkpoint %s=FILE, or --weights-dir DIR with the official %s in it", m->name, path, m->name, m->checkpoint);
+    return VB_OK;
+}

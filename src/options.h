@@ -1,0 +1,59 @@
+/* The option table of `savbench run` and its relatives: parsed here, printed as help, kept in the run's record. */
+#ifndef VB_OPTIONS_H
+#define VB_OPTIONS_H
+
+#include "dataset.h"
+#include "types.h"
+
+#include <stdio.h>
+
+#define VB_LIST_MAX 32
+
+typedef enum { VB_SAVE_ANNOTATED, VB_SAVE_ALL, VB_SAVE_NONE } vb_save_masks;
+typedef enum { VB_POST_AUTO, VB_POST_CUDA, VB_POST_CPU, VB_POST_OFF } vb_postprocess;
+
+/* Everything a run is told. Strings are borrowed from argv. */
+typedef struct {
+    const char *split_dir, *split_name;
+    const char *out_dir, *state_dir; /* state_dir NULL: out_dir */
+    const char *weights_dir;         /* NULL: ./checkpoints */
+    const char *models, *prompts, *image_sizes, *dtype_list, *bank_list, *mode_list; /* as given */
+    int n_checkpoints;
+    const char *checkpoints[VB_LIST_MAX]; /* --checkpoint [MODEL=]FILE|seed:N */
+    int repeats;
+    vb_limits limits;
+    uint64_t seed;
+    vb_point_rule point_rule;
+    int fill_hole_area;
+    vb_postprocess postprocess; /* which implementation fills holes */
+    vb_save_masks save_masks;
+    int save_overlays;  /* overlay pictures per trial */
+    int threads;        /* per engine; 0: a host's cores shared out among its engines */
+    int workers;        /* `savbench run` that starts mpirun itself: 0 = one per device */
+    const char *hostfile;
+    const char *device; /* "auto", "cpu", "cuda", "cuda:N" */
+    int require_flash;  /* vb_require_flash: 0 no, 1 any flash-like, 2 strict */
+    int warmup_frames;  /* tracked and thrown away after each configuration */
+    bool retry_failed, quiet;
+
+    /* made from the lists above */
+    int n_setups;
+    vb_setup setups[VB_LIST_MAX * 4]; /* models x prompts x sizes, in the order given, without repeats */
+    int n_dtypes, n_banks, n_modes;
+    vb_dtype dtypes[VB_DTYPE_COUNT];
+    vb_bank banks[VB_BANK_COUNT];
+    vb_mode modes[VB_MODE_COUNT];
+} vb_options;
+
+/* Parses argv[1..] (argv[0] is the command's name). VB_EARG says what to write instead. argv is permuted. */
+vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err);
+void vb_options_help(FILE *to, const char *command);
+/* The record: a JSON object of every option by canonical name, malloc'ed. */
+vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);
+
+/* The checkpoint for a model into path: a file or "seed:N"; "" for a model without weights.
+ * --checkpoint MODEL=..., then --checkpoint FILE where one model runs, then the official name in --weights-dir
+ * (default ./checkpoints). VB_EARG says where it looked. */
+vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const char *model, vb_err *err);
+
+#endif
