@@ -1,8 +1,12 @@
 /* Shard: one trial as an HDF5 file image in memory. Built by the engine (core driver), decoded by the coordinator;
  * nobody writes into a published one again.
  *
- * Layout (schema 1): root attributes = key, provenance and scalars of vb_trial; /frames, /scores, /objects,
- * /masks (object, frame_idx, rle), /attention: compound tables, fixed types, units as attributes. */
+ * Layout (schema 1). The first 512 bytes are an HDF5 user block: a line of text with the SHA-256 of all that follows,
+ * so that a damaged shard is refused before the HDF5 library sees it and one without a row can be adopted.
+ * Then an HDF5 file that h5py, h5dump and pandas open as it is:
+ *   root attributes   key (video, tag and its parts, repetition), numbers and provenance of vb_trial
+ *   /frames /scores /objects /attention   compound tables, a row per struct of trial.h; attribute "units" by column
+ *   /masks            compound (object, frame_idx, rle_start, rle_bytes); /mask_rle  uint8, COCO RLE texts end to end */
 #ifndef VB_SHARD_H
 #define VB_SHARD_H
 
@@ -11,9 +15,11 @@
 #define VB_SHARD_SCHEMA 1
 #define VB_SHARD_MAX_BYTES (512u << 20) /* a larger one is refused */
 
-vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err *err); /* *bytes malloc'ed */
+/* *bytes malloc'ed. VB_ESTORE, VB_ENOMEM. */
+vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err *err);
 
-/* Takes hostile bytes: every table's type and size is checked before it is read. VB_EFORMAT names the part. */
+/* Takes hostile bytes: hash first, then every table's type and size before it is read, then every row's values.
+ * VB_EFORMAT names the part. */
 vb_status vb_shard_decode(vb_trial *out, const uint8_t *bytes, size_t n, vb_err *err);
 
 #endif
