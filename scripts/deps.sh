@@ -190,7 +190,7 @@ deps_install_torch() {
 deps_torch_size() {
     if [ "$(uname -m)" = x86_64 ]; then
         cat << 'TEXT'
-Download: about 2.8 GB (5 GB on disk), since PyPI's build for x86-64 brings the CUDA libraries along; a CPU-only build is
+Download: about 2.7 GB (5 GB on disk), since PyPI's build for x86-64 brings the CUDA libraries along; a CPU-only build is
 about 0.2 GB (0.8 GB on disk). For that one stop here and point pip at it by pip's own settings, then start again:
   PIP_FIND_LINKS=<folder or page that holds the +cpu wheel>   or   PIP_INDEX_URL=<PyTorch's package index for cpu>
 TEXT
