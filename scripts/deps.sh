@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # What savbench needs to build and run: found, or installed. Sourced by the other scripts; run alone it only installs.
 #
 #   bash scripts/deps.sh [--tests]
