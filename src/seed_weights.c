@@ -1,0 +1,142 @@
+/* Weights from a seed: what stands in for a checkpoint in goldens, demos and benchmarks.
+ *
+ * The value of an element follows from its key, its row-major index, the seed and the key's rule alone:
+ *   u(i)   output i of a SplitMix64 stream that starts at FNV-1a(key) ^ mix(seed + G), as a number in [-1, 1)
+ *   const  c0
+ *   unif   c0 + gain * u(i)
+ *   absu   c0 + gain * |u(i)|
+ *   fan    c0 + s * u(i),                          s = gain * sqrt(3 / fan_in), fan_in = product of shape[1:]
+ *   fanc   c0 + s * (u(i / k) + 0.25 * u(i)),      k = shape[2] * shape[3]: nearly one weight for a whole kernel
+ *   fant   as fanc with fan_in = shape[0] (transposed convolutions)
+ * A key of fewer than 2 dimensions that meets fan or fanc is a normalisation scale: unif 1, 0.1.
+ * Computed in float64, each operation rounded on its own (the library is built without fused multiply-add), then
+ * rounded to float32: equal bits on every machine. */
+#include "seed_weights.h"
+
+#include "checkpoint.h"
+#include "weights_rules.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#define GOLDEN 0x9E3779B97F4A7C15u
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+uint64_t vb_seed_base(const char *key, uint64_t seed)
+{
+    uint64_t h = 0xCBF29CE484222325u;
+
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * 0x100000001B3u;
+    return h ^ mix(seed + GOLDEN);
+}
+
+uint64_t vb_seed_bits(uint64_t base, uint64_t i) { return mix(base + (i + 1) * GOLDEN); }
+
+static double unit(uint64_t base, uint64_t i) { return (double)(int64_t)(vb_seed_bits(base, i) >> 40) * 0x1p-23 - 1.0; }
+
+bool vb_seed_match(const char *pattern, const char *key)
+{
+    const char *star = NULL, *retry = NULL;
+
+    while (*key) {
+        if (*pattern == '*') {
+            star = pattern++;
+            retry = key;
+        } else if (*pattern == *key) {
+            pattern++;
+            key++;
+        } else if (star) {
+            pattern = star + 1; /* let the latest star take one more character */
+            key = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
+
+static const weight_rule *find_rule(const char *key)
+{
+    for (size_t i = 0; i < sizeof weight_rules / sizeof *weight_rules; i++)
+        if (vb_seed_match(weight_rules[i].pattern, key))
+            return &weight_rules[i];
+    return NULL;
+}
+
+/* Product of shape[from:]; false on a negative size or beyond 2^48 elements. */
+static bool product(uint64_t *out, const int64_t *shape, int from, int ndim)
+{
+    *out = 1;
+    for (int d = from; d < ndim; d++)
+        if (shape[d] < 0 || __builtin_mul_overflow(*out, (uint64_t)shape[d], out) || *out >> 48)
+            return false;
+    return true;
+}
+
+static void fill_kernels(float *out, uint64_t n, uint64_t k, uint64_t base, double c0, double s)
+{
+    for (uint64_t j = 0, i = 0; i < n; j++) {
+        double shared = unit(base, j);
+
+        for (uint64_t end = i + k; i < end; i++)
+            out[i] = (float)(c0 + s * (shared + 0.25 * unit(base, i)));
+    }
+}
+
+vb_status vb_seed_weights(float *out, const char *key, const int64_t *shape, int ndim, uint64_t seed, vb_err *err)
+{
+    const weight_rule *rule = find_rule(key);
+    uint64_t n, fan_in, base = vb_seed_base(key, seed);
+
+    if (!rule)
+        return vb_fail(err, VB_EARG, "seeded weights: no rule for key '%.200s'", key);
+    weight_rule_kind kind = rule->kind;
+    double c0 = rule->c0, gain = rule->gain;
+
+    if ((kind == RULE_FAN || kind == RULE_FANC) && ndim < 2) {
+        kind = RULE_UNIF;
+        c0 = 1.0;
+        gain = 0.1;
+    }
+    if (!product(&n, shape, 0, ndim))
+        return vb_fail(err, VB_ESHAPE, "seeded weights: key '%.200s' has a negative or impossible shape", key);
+    if ((kind == RULE_FANC || kind == RULE_FANT) && ndim != 4)
+        return vb_fail(err, VB_ESHAPE, "seeded weights: key '%.200s' has %d dimensions, its rule is for convolutions of 4",
+                       key, ndim);
+    if (kind == RULE_FANT)
+        fan_in = (uint64_t)shape[0];
+    else
+        product(&fan_in, shape, 1, ndim);
+    if (kind >= RULE_FAN)
+        gain = gain * sqrt(3.0 / (double)fan_in);
+
+    switch (kind) {
+    case RULE_CONST:
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = (float)c0;
+        break;
+    case RULE_UNIF:
+    case RULE_FAN:
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = (float)(c0 + gain * unit(base, i));
+        break;
+    case RULE_ABSU:
+        for (uint64_t i = 0; i < n; i++)
+            out[i] = (float)(c0 + gain * fabs(unit(base, i)));
+        break;
+    case RULE_FANC:
+    case RULE_FANT:
+        fill_kernels(out, n, (uint64_t)(shape[2] * shape[3]), base, c0, gain);
+        break;
+    }
+    return VB_OK;
+}
