@@ -28,19 +28,19 @@ static int count_blocks(const vb_checkpoint *c)
 const char *vb_checkpoint_kind(const vb_checkpoint *c)
 {
     const vb_tensor *pos = vb_checkpoint_find(c, "image_encoder.trunk.pos_embed"); /* [1, dim, h, w] */
-    const vb_model_info *m;
-    vb_model_family family;
+    vb_family family;
     int blocks;
 
-    if (vb_checkpoint_find(c, "spatial_perceiver.latents") && vb_checkpoint_find(c, "image_encoder.trunk.body.stem.conv1.c.weight"))
+    if (vb_checkpoint_find(c, "spatial_perceiver.latents") &&
+        vb_checkpoint_find(c, "image_encoder.trunk.body.stem.conv1.c.weight"))
         return "edgetam";
     if (!pos || pos->ndim != 4)
         return NULL;
     /* 2.1 brought this key; 2.0 and EdgeTAM lack it. */
     family = vb_checkpoint_find(c, "no_obj_embed_spatial") ? VB_FAMILY_SAM21 : VB_FAMILY_SAM2;
     blocks = count_blocks(c);
-    for (size_t i = 0; (m = vb_models_at(i)); i++)
-        if (m->family == family && m->trunk_dim == pos->shape[1] && m->trunk_blocks == blocks)
-            return m->name;
+    for (size_t i = 0; i < vb_model_count; i++)
+        if (vb_models[i].family == family && vb_models[i].trunk_dim == pos->shape[1] && vb_models[i].trunk_blocks == blocks)
+            return vb_models[i].name;
     return NULL;
 }

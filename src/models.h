@@ -1,16 +1,12 @@
-/* The models that the project knows, whether or not this build can run them (that is vb_model_find's answer):
- * one table of canonical name, aliases, checkpoint file, image sizes and what tells their weights apart.
+/* The models by name: one table of canonical names, aliases, official checkpoint files, allowed image sizes and what
+ * tells their weights apart.
  *
- * A model is named canonically (sam2.1_b+), by an alias, or with a prompt appended as the ancestor did:
- * edgetam_points, sam2_base_bbox. The ancestor's sam2_{tiny,small,base,large} meant SAM 2.1 (the checkpoints of its
- * library), so these four are aliases of sam2.1_*; upstream's own names of SAM 2.0 (sam2_hiera_tiny, sam2_hiera_t)
- * mean SAM 2.0.
+ * The ancestor's sam2_{tiny,small,base,large} meant SAM 2.1 (the checkpoints of its library), so these are aliases
+ * of sam2.1_*; upstream's own names of SAM 2.0 (sam2_hiera_tiny, sam2_hiera_t) mean SAM 2.0.
  *
- * Image sizes (side of the square input, pixels):
+ * Image sizes (side of the square input, pixels), up to 4096:
  *   sam2, sam2.1   multiples of 32 from 96 on: the encoder halves the side five times
- *   edgetam        multiples of 256: its perceiver cuts the side / 16 into 16 windows a side
- *   stub           any from 16 on
- * up to 4096 for all. Upstream's default is 1024. */
+ *   edgetam        multiples of 256: its perceiver cuts side / 16 into 16 windows a side */
 #ifndef VB_MODELS_H
 #define VB_MODELS_H
 
@@ -20,41 +16,33 @@
 extern "C" {
 #endif
 
-typedef enum { VB_FAMILY_SAM2, VB_FAMILY_SAM21, VB_FAMILY_EDGETAM, VB_FAMILY_STUB } vb_model_family;
-
-#define VB_MODEL_DEFAULT_SIZE 1024
+typedef enum { VB_FAMILY_STUB, VB_FAMILY_EDGETAM, VB_FAMILY_SAM2, VB_FAMILY_SAM21 } vb_family;
 
 typedef struct {
     const char *name;       /* canonical: "sam2.1_b+" */
-    const char *checkpoint; /* upstream's file name, "sam2.1_hiera_base_plus.pt"; NULL: needs none */
-    vb_model_family family;
-    int trunk_dim, trunk_blocks; /* SAM 2: width and number of Hiera's blocks, by which weights are told apart */
-    const char *aliases[8];      /* NULL-terminated */
+    vb_family family;
+    const char *checkpoint; /* official file name; NULL: the model has no weights */
+    const char *long_name;  /* "SAM 2.1 base+" */
+    double gflop_1024;      /* per frame, one object, full memory bank; 0: none. For estimates alone. */
+    int trunk_dim;          /* width of Hiera's first stage; 0: the model has another encoder */
+    int trunk_blocks;       /* and how many blocks it has: together they tell the sizes apart */
 } vb_model_info;
 
-/* All models in table order; NULL past the end. */
-const vb_model_info *vb_models_at(size_t i);
-/* By canonical name or alias (case matters not); NULL: unknown. */
-const vb_model_info *vb_models_find(const char *name);
+extern const vb_model_info vb_models[];
+extern const size_t vb_model_count;
 
-/* One word of --models. */
-typedef struct {
-    const vb_model_info *model;
-    char word[48]; /* as given; differs from model->name where an alias or a glob was used */
-    bool has_prompt;
-    vb_prompt_kind prompt; /* where has_prompt: from the word's suffix */
-} vb_model_choice;
+const vb_model_info *vb_model_info_find(const char *canonical); /* NULL: none */
 
-/* A word: canonical name, alias, either with _PROMPT (point, points, box, bbox, mask) at its end.
- * VB_EARG lists the models. */
-vb_status vb_models_parse(vb_model_choice *out, const char *word, vb_err *err);
+/* A word of --models: a canonical name, an official or ancestor's name, with or without a prompt suffix
+ * ("edgetam_points", "sam2_base_bbox": the ancestor's sam2_* are sam2.1_*). *has_prompt tells whether the word
+ * carried one. VB_EARG lists the names. */
+vb_status vb_model_parse(const vb_model_info **out, bool *has_prompt, vb_prompt_kind *prompt, const char *word, vb_err *err);
 
-/* A comma-separated list of words and globs ("sam2.1_*", "*"; globs run over canonical names, the stub excepted, and
- * take _PROMPT behind them too: "sam2.1_*_points"). Repeated choices are dropped. *out is malloc'ed, [*n]. */
-vb_status vb_models_parse_list(vb_model_choice **out, size_t *n, const char *list, vb_err *err);
+/* Whether this build can run it. VB_EARG names the model and what to do. */
+vb_status vb_model_check_built(const vb_model_info *m, vb_err *err);
 
-/* VB_EARG names the rule and the nearest size that fits. */
-vb_status vb_models_check_size(const vb_model_info *m, int image_size, vb_err *err);
+/* Whether upstream's mathematics allows the size for this family. VB_EARG gives the rule. */
+vb_status vb_model_check_size(const vb_model_info *m, int image_size, vb_err *err);
 
 #ifdef __cplusplus
 }
