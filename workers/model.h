@@ -123,6 +123,9 @@ typedef struct {
     vb_status (*memory)(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err);
     size_t (*attention)(vb_model *m, vb_attention_site *out, size_t cap); /* returns how many there are */
     void (*close)(vb_model *m);
+    /* What is computed otherwise than upstream would under the configured precision, as text for the record;
+     * "" where nothing is. The function may be NULL: nothing ever is. The string lives until configure or close. */
+    const char *(*deviations)(const vb_model *m);
 } vb_model_ops;
 
 /* The implementation of a canonical model name; NULL: this build has none. */

@@ -1,0 +1,38 @@
+// The one place where attention runs, and the proof of what ran.
+//
+// Each call names its site, picks a backend as F.scaled_dot_product_attention would, calls that backend's own
+// ATen op and keeps a record; under --require-flash it picks among flash kernels or stops with the reason.
+#ifndef VB_TORCH_ATTENTION_HPP
+#define VB_TORCH_ATTENTION_HPP
+
+#include "precision.hpp"
+
+namespace vb {
+
+class Attention {
+public:
+  void configure(const Precision &precision, vb_require_flash require); // forgets the records
+  // q [B, heads, n, d], k and v [B, heads, m, d] -> [B, heads, n, d]. VB_EARG where the required kernel cannot run.
+  Tensor operator()(const char *site, const Tensor &q, const Tensor &k, const Tensor &v);
+  size_t records(vb_attention_site *out, size_t cap) const;
+
+private:
+  struct Site {
+    vb_attention_site record = {};
+    at::SDPBackend backend = at::SDPBackend::error;
+    std::vector<int64_t> shape; // that the backend was chosen for: q's sizes and the number of keys
+  };
+  void choose(Site &site, const Tensor &q, const Tensor &k, const Tensor &v);
+  Site &site(const char *name);
+
+  Precision precision_;
+  vb_require_flash require_ = VB_FLASH_ANY;
+  std::vector<Site> sites_; // a dozen
+};
+
+// [B, n, heads * d] <-> [B, heads, n, d]
+Tensor split_heads(const Tensor &x, int64_t heads);
+Tensor join_heads(const Tensor &x);
+
+} // namespace vb
+#endif

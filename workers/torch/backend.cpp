@@ -1,0 +1,74 @@
+// What this build and the device are: strings for provenance. See model.h.
+#include "base.hpp"
+
+#include <cstdio>
+#include <cstring>
+
+#ifdef VB_HAVE_CUDA
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
+#endif
+
+#include <fstream>
+
+namespace vb {
+
+namespace {
+
+template <size_t n> void put(char (&to)[n], const std::string &s) { snprintf(to, n, "%s", s.c_str()); }
+
+std::string cpu_name()
+{
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
+  return "CPU";
+}
+
+#ifdef VB_HAVE_CUDA
+void describe_cuda(vb_backend_info *out, vb_device device)
+{
+  int runtime = 0, driver = 0;
+  if (cudaRuntimeGetVersion(&runtime) == cudaSuccess)
+    snprintf(out->cuda, sizeof(out->cuda), "%d.%d", runtime / 1000, runtime % 1000 / 10);
+  if (cudaDriverGetVersion(&driver) == cudaSuccess && driver)
+    snprintf(out->driver, sizeof(out->driver), "CUDA %d.%d", driver / 1000, driver % 1000 / 10);
+  // the kernel driver's own number, where it tells
+  std::ifstream version("/sys/module/nvidia/version");
+  std::string number;
+  if (std::getline(version, number) && !number.empty())
+    put(out->driver, number);
+  out->n_devices = c10::cuda::device_count();
+  if (device.kind != VB_DEVICE_CUDA || device.index < 0 || device.index >= out->n_devices)
+    return;
+  cudaDeviceProp p;
+  if (cudaGetDeviceProperties(&p, device.index) != cudaSuccess)
+    return;
+  put(out->device, p.name);
+  snprintf(out->capability, sizeof(out->capability), "%d.%d", p.major, p.minor);
+  out->device_memory_bytes = (int64_t)p.totalGlobalMem;
+}
+#endif
+
+} // namespace
+} // namespace vb
+
+extern "C" void vb_backend_describe(vb_backend_info *out, vb_device device)
+{
+  memset(out, 0, sizeof(*out));
+  vb_err ignored;
+  (void)vb::guard(&ignored, [&] {
+    vb::put(out->torch, TORCH_VERSION);
+    if (device.kind == VB_DEVICE_CPU) {
+      vb::put(out->device, vb::cpu_name());
+      vb::put(out->capability, at::get_cpu_capability());
+    }
+#ifdef VB_HAVE_CUDA
+    vb::describe_cuda(out, device);
+    // "9.0 10.0+PTX": written by the build file from the wheel's own list
+    vb::put(out->arch_list, VB_CUDA_ARCH_LIST);
+#endif
+  });
+}

@@ -1,0 +1,212 @@
+// EdgeTAM behind the C table of model.h: life cycle, precision, and the guard around every call.
+#include "tracker.hpp"
+
+#include <cstring>
+
+#ifdef VB_HAVE_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
+#endif
+
+// C sees the type by this name alone.
+struct vb_model {
+  vb::Weights weights;
+  int image_size;
+  vb::Context context;
+  vb_bank bank = VB_BANK_BFLOAT16;
+  bool configured = false;
+  int64_t weights_bytes = 0;
+  std::string deviations;
+  std::unique_ptr<vb::Network> network; // of context.precision
+  std::unique_ptr<vb::Tracker> tracker; // between begin and end
+
+  vb_model(const vb_model_config &config) : weights(config), image_size(config.image_size) {}
+};
+
+namespace vb {
+
+namespace {
+
+at::Device resolve(const vb_device &d)
+{
+  if (d.kind == VB_DEVICE_CPU)
+    return at::kCPU;
+#ifdef VB_HAVE_CUDA
+  const int n = c10::cuda::device_count();
+  if (d.index < 0 || d.index >= n)
+    fail(VB_EARG, "CUDA device %d: this process sees %d; is the driver loaded, is CUDA_VISIBLE_DEVICES set?", d.index, n);
+  return at::Device(at::kCUDA, (c10::DeviceIndex)d.index);
+#else
+  fail(VB_EARG, "CUDA device %d: this build's libtorch %s is without CUDA; build with a CUDA wheel of torch, or use the CPU", d.index, TORCH_VERSION);
+#endif
+}
+
+// CUDA calls go to the model's device whatever the caller's current one is.
+class DeviceScope {
+public:
+  explicit DeviceScope(at::Device device)
+#ifdef VB_HAVE_CUDA
+      : guard_(device.is_cuda() ? std::optional<at::Device>(device) : std::nullopt)
+#endif
+  {
+    (void)device;
+  }
+
+private:
+#ifdef VB_HAVE_CUDA
+  c10::cuda::OptionalCUDAGuard guard_;
+#endif
+};
+
+void build(vb_model *m)
+{
+  m->network.reset(); // first, so that two never share the device
+  PrecisionScope scope(m->context.precision);
+  Loader loader(m->weights, m->context.precision);
+  auto network = std::make_unique<Network>();
+  network->load(loader, m->image_size);
+  m->weights_bytes = m->weights.finish("edgetam");
+  m->network = std::move(network);
+}
+
+vb_status edgetam_open(vb_model **out, const vb_model_config *config, vb_err *err)
+{
+  *out = nullptr;
+  return guard(err, [&] {
+    // The perceiver's 16 windows and the trunk's stride of 16 must divide it: oracle of upstream's arithmetic, perceiver.py:302-306
+    if (config->image_size <= 0 || config->image_size % 256 != 0 || config->image_size > 4096)
+      fail(VB_EARG, "image size %d: EdgeTAM runs at multiples of 256 up to 4096 (256, 512, 768, 1024, ...)", config->image_size);
+    if (config->threads > 0)
+      at::set_num_threads(config->threads);
+    const at::Device device = resolve(config->device);
+    DeviceScope on(device);
+    auto m = std::make_unique<vb_model>(*config);
+    m->context.precision.device = device;
+    build(m.get()); // float32: tells at once whether the checkpoint fits
+    *out = m.release();
+  });
+}
+
+vb_status edgetam_configure(vb_model *m, const vb_precision *p, vb_err *err)
+{
+  return guard(err, [&] {
+    Precision next = m->context.precision;
+    next.dtype = p->dtype;
+    DeviceScope on(next.device);
+    m->configured = false;
+    m->tracker.reset();
+    apply_precision(next);
+    const bool rebuild = next.op() != m->context.precision.op() || !m->network;
+    m->context.precision = next;
+    if (rebuild)
+      build(m);
+    m->context.attention.configure(next, p->require_flash);
+    m->bank = p->bank;
+    m->deviations.clear();
+    if (p->dtype == VB_FLOAT16 && p->bank == VB_BANK_BFLOAT16 && next.device.is_cpu())
+      m->deviations = "memories are concatenated in float32: upstream's float16 autocast on a CPU stops at a bfloat16 bank";
+    m->configured = true;
+  });
+}
+
+vb_status edgetam_begin(vb_model *m, const vb_clip *clip, vb_err *err)
+{
+  return guard(err, [&] {
+    if (!m->configured)
+      fail(VB_EARG, "begin: the model has no precision yet; configure it first");
+    if (clip->n_frames <= 0 || clip->h <= 0 || clip->w <= 0 || clip->n_objects <= 0)
+      fail(VB_EARG, "begin: a clip of %d frames, %d x %d pixels, %d objects; each must be at least 1", clip->n_frames, clip->w, clip->h, clip->n_objects);
+    for (int i = 0; i < clip->n_objects; i++) {
+      const vb_track_object &o = clip->objects[i];
+      if (o.start_frame < 0 || o.start_frame > o.prompt_frame || o.prompt_frame >= clip->n_frames)
+        fail(VB_EARG, "begin: object %d starts on frame %d with its prompt on frame %d of %d", i, o.start_frame, o.prompt_frame, clip->n_frames);
+      const vb_prompt &p = *o.prompt;
+      if (p.has_mask ? p.mask.h != clip->h || p.mask.w != clip->w : !p.has_box && p.n_points <= 0)
+        fail(VB_ESHAPE, "begin: object %d: %s", i, p.has_mask ? "its mask prompt is not of the video's size" : "its prompt is empty");
+    }
+    DeviceScope on(m->context.precision.device);
+    PrecisionScope scope(m->context.precision);
+    m->context.probe.to = clip->probe;
+    m->tracker = std::make_unique<Tracker>(*m->network, m->context, *clip, m->bank);
+  });
+}
+
+vb_status edgetam_prompt(vb_model *m, int object, const vb_frame *frame, vb_err *err)
+{
+  return guard(err, [&] {
+    if (!m->tracker)
+      fail(VB_EARG, "prompt: no clip has begun");
+    DeviceScope on(m->context.precision.device);
+    PrecisionScope scope(m->context.precision);
+    m->tracker->prompt(object, *frame);
+  });
+}
+
+vb_status edgetam_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err)
+{
+  return guard(err, [&] {
+    if (!m->tracker)
+      fail(VB_EARG, "step: no clip has begun");
+    DeviceScope on(m->context.precision.device);
+    PrecisionScope scope(m->context.precision);
+    m->tracker->step(*frame, out);
+  });
+}
+
+void edgetam_end(vb_model *m)
+{
+  m->tracker.reset();
+  m->context.probe.to = nullptr;
+}
+
+vb_status edgetam_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err)
+{
+  return guard(err, [&] {
+    *out = {};
+    out->weights_bytes = m->weights_bytes;
+    (void)reset_peaks;
+#ifdef VB_HAVE_CUDA
+    const at::Device device = m->context.precision.device;
+    if (device.is_cuda()) {
+      namespace alloc = c10::cuda::CUDACachingAllocator;
+      if (reset_peaks) {
+        alloc::emptyCache();
+        alloc::resetPeakStats(device.index());
+      }
+      const auto stats = alloc::getDeviceStats(device.index());
+      out->peak_alloc_bytes = stats.allocated_bytes[0].peak;
+      out->peak_reserved_bytes = stats.reserved_bytes[0].peak;
+    }
+#endif
+  });
+}
+
+size_t edgetam_attention(vb_model *m, vb_attention_site *out, size_t cap) { return m->context.attention.records(out, cap); }
+
+const char *edgetam_deviations(const vb_model *m) { return m->deviations.c_str(); }
+
+void edgetam_close(vb_model *m)
+{
+  if (!m)
+    return;
+  DeviceScope on(m->context.precision.device);
+  delete m;
+}
+
+} // namespace
+} // namespace vb
+
+extern "C" const vb_model_ops vb_edgetam_ops = {
+    "edgetam",
+    vb::edgetam_open,
+    vb::edgetam_configure,
+    vb::edgetam_begin,
+    vb::edgetam_prompt,
+    vb::edgetam_step,
+    vb::edgetam_end,
+    vb::edgetam_memory,
+    vb::edgetam_attention,
+    vb::edgetam_close,
+    vb::edgetam_deviations,
+};

@@ -1,0 +1,97 @@
+// Linear layers, convolutions, normalisations.
+#include "layers.hpp"
+
+namespace vb {
+
+Tensor activate(const Tensor &x, Act act)
+{
+  switch (act) {
+  case Act::relu: return at::relu(x);
+  case Act::gelu: return at::gelu(x); // exact (erf), as upstream everywhere
+  default: return x;
+  }
+}
+
+void Linear::load(const Loader &w, int64_t in, int64_t out, bool has_bias)
+{
+  weight = w.to_op(w.host("weight", {out, in}));
+  if (has_bias)
+    bias = w.to_op(w.host("bias", {out}));
+}
+
+Tensor Linear::operator()(const Tensor &x, Act act) const
+{
+  return activate(at::linear(x, weight, bias.defined() ? std::optional<Tensor>(bias) : std::nullopt), act);
+}
+
+void Mlp::load(const Loader &w, int64_t in, int64_t hidden, int64_t out, int num_layers)
+{
+  layers.resize((size_t)num_layers);
+  for (int i = 0; i < num_layers; i++)
+    layers[(size_t)i].load(w.in("layers").in(i), i == 0 ? in : hidden, i == num_layers - 1 ? out : hidden);
+}
+
+Tensor Mlp::operator()(const Tensor &x) const
+{
+  Tensor y = x;
+  for (size_t i = 0; i < layers.size(); i++)
+    y = layers[i](y, i + 1 < layers.size() ? act : Act::none);
+  return y;
+}
+
+void LayerNorm::load(const Loader &w, int64_t dim)
+{
+  weight = w.param("weight", {dim});
+  bias = w.param("bias", {dim});
+}
+
+Tensor LayerNorm::operator()(const Tensor &x) const { return at::layer_norm(x, weight.sizes(), weight, bias, eps); }
+
+void LayerNorm2d::load(const Loader &w, int64_t dim)
+{
+  weight = w.param("weight", {dim});
+  bias = w.param("bias", {dim});
+}
+
+Tensor LayerNorm2d::operator()(const Tensor &x) const
+{
+  // Upstream spells it out per channel and, the scale being float32, ends in float32 whatever the input's dtype.
+  Tensor last = x.permute({0, 2, 3, 1}).to(at::kFloat);
+  return at::layer_norm(last, weight.sizes(), weight, bias, eps).permute({0, 3, 1, 2});
+}
+
+void Conv2d::set(const Loader &w, const Tensor &folded, const Tensor &folded_bias, int64_t s, int64_t p, int64_t g)
+{
+  weight = w.to_op(folded).contiguous(at::MemoryFormat::ChannelsLast);
+  bias = w.to_op(folded_bias);
+  stride = s;
+  padding = p;
+  groups = g;
+}
+
+void Conv2d::load(const Loader &w, int64_t in, int64_t out, int64_t kernel, int64_t s, int64_t p, int64_t g)
+{
+  set(w, w.host("weight", {out, in / g, kernel, kernel}), w.host("bias", {out}), s, p, g);
+}
+
+Tensor Conv2d::operator()(const Tensor &x, Act act) const
+{
+  return activate(at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), weight, bias, stride, padding, 1, groups), act);
+}
+
+void ConvTranspose2d::load(const Loader &w, int64_t in, int64_t out)
+{
+  weight = w.to_op(w.host("weight", {in, out, 2, 2}));
+  bias = w.to_op(w.host("bias", {out}));
+}
+
+Tensor ConvTranspose2d::operator()(const Tensor &x) const { return at::conv_transpose2d(x, weight, bias, 2); }
+
+Tensor to_tokens(const Tensor &x) { return x.permute({0, 2, 3, 1}).flatten(1, 2); }
+
+Tensor to_map(const Tensor &tokens, int64_t h, int64_t w)
+{
+  return tokens.view({tokens.size(0), h, w, tokens.size(2)}).permute({0, 3, 1, 2});
+}
+
+} // namespace vb

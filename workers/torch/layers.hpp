@@ -1,0 +1,76 @@
+// Layers that every module is made of: plain structs of weights, called like functions.
+//
+// Weights of ops that autocast casts down (convolution, linear) are held in the dtype of the precision; what
+// autocast leaves alone (normalisation scales, embeddings) in float32. Feature maps are channels-last throughout:
+// [B, C, H, W] by shape, [B, H, W, C] in memory, so that a map and its sequence of tokens are one piece of memory.
+#ifndef VB_TORCH_LAYERS_HPP
+#define VB_TORCH_LAYERS_HPP
+
+#include "weights.hpp"
+
+namespace vb {
+
+enum class Act { none, relu, gelu };
+
+Tensor activate(const Tensor &x, Act act);
+
+struct Linear {
+  Tensor weight; // [out, in]
+  Tensor bias;   // [out], or none
+
+  void load(const Loader &w, int64_t in, int64_t out, bool has_bias = true);
+  Tensor operator()(const Tensor &x, Act act = Act::none) const; // [..., in] -> [..., out]
+};
+
+// num_layers linear layers with an activation between them. Source: EdgeTAM@9cc44bf sam2/modeling/sam2_utils.py:112-136
+struct Mlp {
+  std::vector<Linear> layers;
+  Act act = Act::relu;
+
+  void load(const Loader &w, int64_t in, int64_t hidden, int64_t out, int num_layers);
+  Tensor operator()(const Tensor &x) const;
+};
+
+struct LayerNorm {
+  Tensor weight, bias; // [dim]
+  double eps = 1e-5;
+
+  void load(const Loader &w, int64_t dim);
+  Tensor operator()(const Tensor &x) const;
+};
+
+// Normalisation over channels at each pixel. Source: EdgeTAM@9cc44bf sam2/modeling/sam2_utils.py:141-153
+struct LayerNorm2d {
+  Tensor weight, bias; // [dim]
+  double eps = 1e-6;
+
+  void load(const Loader &w, int64_t dim);
+  Tensor operator()(const Tensor &x) const; // [B, C, H, W]
+};
+
+struct Conv2d {
+  Tensor weight; // [out, in / groups, k, k]
+  Tensor bias;   // [out]
+  int64_t stride = 1, padding = 0, groups = 1;
+
+  void load(const Loader &w, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, int64_t padding = 0, int64_t groups = 1);
+  // From tensors on the host, float32: what was folded.
+  void set(const Loader &w, const Tensor &weight, const Tensor &bias, int64_t stride, int64_t padding, int64_t groups);
+  Tensor operator()(const Tensor &x, Act act = Act::none) const;
+};
+
+// Upscaling by 2 with a 2x2 kernel and stride 2.
+struct ConvTranspose2d {
+  Tensor weight; // [in, out, 2, 2]
+  Tensor bias;   // [out]
+
+  void load(const Loader &w, int64_t in, int64_t out);
+  Tensor operator()(const Tensor &x) const;
+};
+
+// [B, C, H, W] in channels-last memory as tokens [B, H * W, C], and back: views, no copies.
+Tensor to_tokens(const Tensor &x);
+Tensor to_map(const Tensor &tokens, int64_t h, int64_t w);
+
+} // namespace vb
+#endif

@@ -1,0 +1,68 @@
+// Memory attention.
+#include "memory_attention.hpp"
+
+#include "position.hpp"
+
+namespace vb {
+
+namespace {
+
+constexpr int64_t dim = 256, mem_dim = 64, ff_dim = 2048;
+
+// Keys of the bank, [B, 1, m, 256] in place: in each spatial memory the last tokens (as many as the table has) lie
+// on a grid and turn, global latents before them and object pointers behind do not.
+void rotate_memory_keys(Tensor &k, const MemoryTokens &m, const Tensor &table)
+{
+  const int64_t spatial = k.size(2) - m.n_pointer_tokens;
+  Tensor per_memory = k.slice(2, 0, spatial).unflatten(2, {m.n_spatial, spatial / m.n_spatial});
+  Tensor grid = per_memory.slice(3, per_memory.size(3) - table.size(0));
+  grid.copy_(rotate(grid, table));
+}
+
+} // namespace
+
+void MemoryAttentionLayer::load(const Loader &w)
+{
+  self_attn.load(w.in("self_attn"), dim, dim, dim, 1);
+  cross_attn_image.load(w.in("cross_attn_image"), dim, mem_dim, dim, 1);
+  linear1.load(w.in("linear1"), dim, ff_dim);
+  linear2.load(w.in("linear2"), ff_dim, dim);
+  norm1.load(w.in("norm1"), dim);
+  norm2.load(w.in("norm2"), dim);
+  norm3.load(w.in("norm3"), dim);
+}
+
+Tensor MemoryAttentionLayer::operator()(Context &c, const Tensor &x, const MemoryTokens &m, const RotaryTables &rope) const
+{
+  Tensor t = norm1(x);
+  Tensor q = rotate(split_heads(self_attn.q_proj(t), 1), rope.query);
+  Tensor k = rotate(split_heads(self_attn.k_proj(t), 1), rope.query);
+  Tensor v = split_heads(self_attn.v_proj(t), 1);
+  Tensor y = x + self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v)));
+
+  q = rotate(split_heads(cross_attn_image.q_proj(norm2(y)), 1), rope.query);
+  k = split_heads(cross_attn_image.k_proj(m.memory + m.pos), 1);
+  rotate_memory_keys(k, m, rope.key);
+  v = split_heads(cross_attn_image.v_proj(m.memory), 1);
+  y = y + cross_attn_image.out_proj(join_heads(c.attention("memory.cross", q, k, v)));
+
+  return y + linear2(linear1(norm3(y), Act::relu));
+}
+
+void MemoryAttention::load(const Loader &w, int n_layers)
+{
+  layers.resize((size_t)n_layers);
+  for (int i = 0; i < n_layers; i++)
+    layers[(size_t)i].load(w.in("layers").in(i));
+  norm.load(w.in("norm"), dim);
+}
+
+Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const
+{
+  Tensor y = x + 0.1 * x_pos;
+  for (const MemoryAttentionLayer &layer : layers)
+    y = layer(c, y, m, rope);
+  return norm(y);
+}
+
+} // namespace vb

@@ -1,0 +1,42 @@
+// The current frame's features conditioned on the memory bank.
+// Source: EdgeTAM@9cc44bf sam2/modeling/memory_attention.py, sam2/modeling/sam/transformer.py:283-435
+#ifndef VB_TORCH_MEMORY_ATTENTION_HPP
+#define VB_TORCH_MEMORY_ATTENTION_HPP
+
+#include "transformer.hpp"
+
+namespace vb {
+
+// Rotary tables of one image size.
+struct RotaryTables {
+  Tensor query; // [hw, 128] complex
+  Tensor key;   // [256, 128]: the perceiver's 16 x 16 grid
+};
+
+// The memory as one sequence: n_spatial memories of equal length, then object pointers.
+struct MemoryTokens {
+  Tensor memory; // [B, m, 64] float32
+  Tensor pos;    // [1, m, 64] float32: spatial and temporal encoding; 0 for pointers
+  int64_t n_spatial = 0, n_pointer_tokens = 0;
+};
+
+struct MemoryAttentionLayer {
+  AttentionLayer self_attn, cross_attn_image;
+  Linear linear1, linear2;
+  LayerNorm norm1, norm2, norm3;
+
+  void load(const Loader &w);
+  Tensor operator()(Context &c, const Tensor &x, const MemoryTokens &m, const RotaryTables &rope) const;
+};
+
+struct MemoryAttention {
+  std::vector<MemoryAttentionLayer> layers;
+  LayerNorm norm;
+
+  void load(const Loader &w, int n_layers);
+  // x [B, hw, 256] float32, x_pos [1, hw, 256] -> [B, hw, 256]
+  Tensor operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const;
+};
+
+} // namespace vb
+#endif

@@ -1,0 +1,52 @@
+// Memory encoder.
+#include "memory_encoder.hpp"
+
+namespace vb {
+
+namespace {
+constexpr int64_t dim = 256, mem_dim = 64;
+}
+
+void CxBlock::load(const Loader &w)
+{
+  dwconv.load(w.in("dwconv"), dim, dim, 7, 1, 3, dim);
+  norm.load(w.in("norm"), dim);
+  pwconv1.load(w.in("pwconv1"), dim, 4 * dim);
+  pwconv2.load(w.in("pwconv2"), 4 * dim, dim);
+  gamma = w.param("gamma", {dim});
+}
+
+Tensor CxBlock::operator()(const Tensor &x) const
+{
+  Tensor y = norm(dwconv(x)).permute({0, 2, 3, 1});
+  y = gamma * pwconv2(pwconv1(y, Act::gelu));
+  return x + y.permute({0, 3, 1, 2});
+}
+
+void MemoryEncoder::load(const Loader &w)
+{
+  const Loader mask = w.in("mask_downsampler").in("encoder");
+  int64_t channels = 1;
+  for (size_t i = 0; i < mask_convs.size(); i++, channels *= 4) {
+    mask_convs[i].load(mask.in(3 * (int64_t)i), channels, 4 * channels, 3, 2, 1);
+    mask_norms[i].load(mask.in(3 * (int64_t)i + 1), 4 * channels);
+  }
+  mask_out.load(mask.in(12), dim, dim, 1);
+  pix_feat_proj.load(w.in("pix_feat_proj"), dim, dim, 1);
+  for (size_t i = 0; i < fuser.size(); i++)
+    fuser[i].load(w.in("fuser").in("layers").in((int64_t)i));
+  out_proj.load(w.in("out_proj"), dim, mem_dim, 1);
+}
+
+Tensor MemoryEncoder::operator()(const Tensor &level, const Tensor &mask) const
+{
+  Tensor m = mask;
+  for (size_t i = 0; i < mask_convs.size(); i++)
+    m = at::gelu(mask_norms[i](mask_convs[i](m)));
+  Tensor x = pix_feat_proj(level) + mask_out(m);
+  for (const CxBlock &block : fuser)
+    x = block(x);
+  return out_proj(x);
+}
+
+} // namespace vb

@@ -1,0 +1,95 @@
+// Postprocessing.
+#include "postprocess.hpp"
+
+#include "holes.h"
+
+#include <cstring>
+
+#ifdef VB_HAVE_CUDA
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace vb {
+
+Tensor fill_holes(const Tensor &low_logits, int max_area)
+{
+  if (max_area <= 0)
+    return low_logits;
+  Tensor host = low_logits.to(at::kCPU).contiguous().clone();
+  const int h = (int)host.size(2), w = (int)host.size(3);
+  for (int64_t b = 0; b < host.size(0); b++) {
+    vb_err err;
+    check(vb_fill_holes(host[b].data_ptr<float>(), h, w, max_area, nullptr, &err), err);
+  }
+  return host.to(low_logits.device());
+}
+
+Tensor video_logits(const Tensor &low_logits, int h, int w)
+{
+  if (low_logits.size(2) == h && low_logits.size(3) == w)
+    return low_logits;
+  return at::upsample_bilinear2d(low_logits, {h, w}, false);
+}
+
+namespace {
+
+// Bits of logits > 0, least significant first, rows padded with zeros to whole words: [h, stride] int64
+Tensor pack_on_cpu(const Tensor &logits)
+{
+  const int64_t h = logits.size(0), w = logits.size(1), stride = (int64_t)vb_mask_stride((int)w);
+  Tensor words = at::zeros({h, stride}, at::kLong);
+  Tensor in = logits.contiguous();
+  const float *x = in.data_ptr<float>();
+  uint64_t *to = (uint64_t *)words.data_ptr<int64_t>();
+  for (int64_t y = 0; y < h; y++, x += w, to += stride)
+    for (int64_t i = 0; i < w; i++)
+      to[i / 64] |= (uint64_t)(x[i] > 0) << (i % 64);
+  return words;
+}
+
+Tensor pack_on_device(const Tensor &logits)
+{
+  const int64_t h = logits.size(0), w = logits.size(1), stride = (int64_t)vb_mask_stride((int)w);
+  Tensor bits = at::constant_pad_nd(logits > 0, {0, stride * 64 - w}).view({h, stride, 64}).to(at::kLong);
+  Tensor place = at::arange(64, bits.options());
+  return at::bitwise_left_shift(bits, place).sum(2); // distinct bits: the sum is their union
+}
+
+Tensor to_host(const Tensor &t)
+{
+  if (t.is_cpu())
+    return t;
+  return at::empty(t.sizes(), t.options().device(at::kCPU).pinned_memory(true)).copy_(t, true);
+}
+
+} // namespace
+
+PendingMask::PendingMask(const Tensor &logits, const Tensor &low, const Tensor &iou, const Tensor &score)
+{
+  Tensor image = logits[0][0];
+  words_ = to_host(image.is_cpu() ? pack_on_cpu(image) : pack_on_device(image));
+  numbers_ = to_host(at::cat({iou.flatten().to(at::kDouble), score.flatten().to(at::kDouble),
+                              at::isfinite(low).logical_not().sum().to(at::kDouble).view({1})}));
+}
+
+void PendingMask::write(vb_object_out *out) const
+{
+  const double *n = numbers_.data_ptr<double>();
+  out->active = true;
+  out->predicted_iou = (float)n[0];
+  out->object_score = (float)n[1];
+  out->nonfinite = (int64_t)n[2];
+  memcpy(out->mask->bits, words_.data_ptr<int64_t>(), (size_t)words_.numel() * sizeof(uint64_t));
+}
+
+void synchronize(at::Device device)
+{
+#ifdef VB_HAVE_CUDA
+  if (device.is_cuda())
+    c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+#else
+  (void)device;
+#endif
+}
+
+} // namespace vb

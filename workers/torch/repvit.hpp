@@ -1,0 +1,62 @@
+// RepViT-M1, EdgeTAM's image trunk, with its structure folded for inference.
+//
+// Training-time structure is linear: a convolution followed by BatchNorm is one convolution, and the three
+// depthwise branches of a token mixer (3x3, 1x1, identity) are one 3x3. Folding happens in float32 on load.
+// Source: timm 1.0.31 timm/models/repvit.py (repvit_m1, legacy), squeeze_excite.py
+#ifndef VB_TORCH_REPVIT_HPP
+#define VB_TORCH_REPVIT_HPP
+
+#include "layers.hpp"
+
+#include <array>
+
+namespace vb {
+
+struct SqueezeExcite {
+  Conv2d fc1, fc2;
+  void load(const Loader &w, int64_t dim);
+  Tensor operator()(const Tensor &x) const;
+};
+
+struct RepVitMlp {
+  Conv2d conv1, conv2;
+  void load(const Loader &w, int64_t dim);
+  Tensor operator()(const Tensor &x) const; // x + mlp(x)
+};
+
+struct RepVitBlock {
+  Conv2d token_mixer;
+  std::optional<SqueezeExcite> se; // every other block
+  RepVitMlp channel_mixer;
+  void load(const Loader &w, int64_t dim, bool use_se);
+  Tensor operator()(const Tensor &x) const;
+};
+
+struct RepVitDownsample {
+  RepVitBlock pre_block;
+  Conv2d spatial_downsample, channel_downsample;
+  RepVitMlp ffn;
+  void load(const Loader &w, int64_t in, int64_t out);
+  Tensor operator()(const Tensor &x) const;
+};
+
+struct RepVitStage {
+  std::optional<RepVitDownsample> downsample; // not in the first stage
+  std::vector<RepVitBlock> blocks;
+  void load(const Loader &w, int64_t in, int64_t out, int depth);
+  Tensor operator()(const Tensor &x) const;
+};
+
+struct RepVit {
+  static constexpr std::array<int64_t, 4> channels = {48, 96, 192, 384};
+  static constexpr std::array<int, 4> depths = {2, 2, 14, 2};
+
+  Conv2d stem_conv1, stem_conv2;
+  std::array<RepVitStage, 4> stages;
+  void load(const Loader &w);
+  // image [B, 3, S, S] -> [B, 48, S/4, S/4], [B, 96, S/8, S/8], [B, 192, S/16, S/16], [B, 384, S/32, S/32]
+  std::array<Tensor, 4> operator()(const Tensor &image) const;
+};
+
+} // namespace vb
+#endif
