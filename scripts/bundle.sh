@@ -39,6 +39,7 @@ trap 'rm -rf "$stage"' EXIT
 top=$stage/savbench
 cmake --install "$build" --prefix "$top" > /dev/null
 mkdir -p "$top/bin" "$top/lib"
+[ ! -f "$build/kernel_names.so" ] || cp "$build/kernel_names.so" "$top/lib/" # gpu_check.sh's witness
 
 # --- Open MPI: what a run on one machine or over TCP takes, at the same places below its prefix ------------------------
 
