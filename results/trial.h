@@ -51,6 +51,13 @@ typedef struct {
     char *rle; /* COCO text, owned */
 } vb_mask_row;
 
+/* A picture of the masks over a frame. */
+typedef struct {
+    int32_t frame_idx;
+    uint32_t n_bytes;
+    uint8_t *png; /* owned */
+} vb_overlay_row;
+
 /* An attention site as it ran (workers/model.h, vb_attention_site, says what each is). */
 typedef struct {
     char site[48], dtype[16], backend[24], op[72], reason[160];
@@ -84,12 +91,13 @@ typedef struct {
     int64_t weights_bytes;
     int64_t holes_filled; /* pixels changed by hole filling, -1: off */
 
-    int32_t n_frames, n_scores, n_objects, n_masks, n_attention;
+    int32_t n_frames, n_scores, n_objects, n_masks, n_attention, n_overlays;
     vb_frame_row *frames; /* owned, as all arrays below */
     vb_score_row *scores;
     vb_object_row *objects;
     vb_mask_row *masks;
     vb_attention_row *attention;
+    vb_overlay_row *overlays;
 } vb_trial;
 
 void vb_trial_deinit(vb_trial *t); /* takes a zeroed struct */

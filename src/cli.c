@@ -82,6 +82,14 @@ static void hyphenate(char *arg)
             *p = '-';
 }
 
+/* "[=HOW]" names an argument that may be left out. */
+static int argument(const vb_opt *o)
+{
+    if (!o->arg)
+        return no_argument;
+    return !strncmp(o->arg, "[=", 2) ? optional_argument : required_argument;
+}
+
 vb_status vb_cli_parse(const vb_opt *opts, size_t n, void *options, int argc, char **argv, int *first_operand, vb_err *err)
 {
     struct option longs[MAX_NAMES + 1] = {{0}};
@@ -98,12 +106,12 @@ vb_status vb_cli_parse(const vb_opt *opts, size_t n, void *options, int argc, ch
             if (!w[1]) {
                 short_of[(unsigned char)w[0] & 127] = (int)i;
                 shorts[ns++] = w[0];
-                if (opts[i].arg)
+                for (int k = argument(&opts[i]); k > 0; k--) /* ":" required, "::" optional */
                     shorts[ns++] = ':';
                 continue;
             }
             snprintf(names[count], sizeof names[count], "%s", w);
-            longs[count] = (struct option){names[count], opts[i].arg ? required_argument : no_argument, NULL, FIRST_LONG + count};
+            longs[count] = (struct option){names[count], argument(&opts[i]), NULL, FIRST_LONG + count};
             of[count++] = (int)i;
         }
     }
@@ -143,7 +151,7 @@ void vb_cli_help(FILE *to, const char *usage, const char *about, const vb_opt *o
         char head[96];
         const char *line = opts[i].help;
 
-        snprintf(head, sizeof head, "--%s%s%s", opts[i].name, opts[i].arg ? " " : "", opts[i].arg ? opts[i].arg : "");
+        snprintf(head, sizeof head, "--%s%s%s", opts[i].name, argument(&opts[i]) == required_argument ? " " : "", opts[i].arg ? opts[i].arg : "");
         fprintf(to, strlen(head) > 27 ? "  %s\n%30s" : "  %-28s", head, "");
         for (const char *nl; (nl = strchr(line, '\n')); line = nl + 1)
             fprintf(to, "%.*s\n%30s", (int)(nl - line), line, "");

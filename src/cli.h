@@ -24,7 +24,7 @@ typedef enum {
 typedef struct {
     const char *name;    /* canonical, with hyphens, without the leading two */
     const char *aliases; /* more names, separated by spaces; one letter is a short option; NULL */
-    const char *arg;     /* what help calls the argument; NULL for flags */
+    const char *arg;     /* what help calls the argument; "[=X]": may be left out (set gets NULL); NULL for flags */
     const char *help;    /* one line or more, without the default */
     vb_opt_type type;
     size_t offset;       /* of the field in the caller's struct */

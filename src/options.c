@@ -74,7 +74,12 @@ static const char *const flash_words[] = {"no", "any", "strict"};
     static json_t *get_##fn(const void *p) { return json_string(words[((const vb_options *)p)->field]); }
 WORD_OPTION(save, save_masks, vb_save_masks, "save-masks", save_words)
 WORD_OPTION(post, postprocess, vb_postprocess, "postprocess", post_words)
-WORD_OPTION(flash, require_flash, int, "require-flash", flash_words)
+WORD_OPTION(flash_word, require_flash, int, "require-flash", flash_words)
+
+static vb_status set_flash(void *p, const char *value, vb_err *err)
+{
+    return set_flash_word(p, value ? value : "any", err);
+}
 
 static const vb_opt table[] = {
     {"split-dir", "data", "DIR", "dataset in SA-V layout: JPEGImages_24fps, Annotations_6fps, a split list", VB_OPT_TEXT, AT(split_dir), 0, 0, 0, 0},
@@ -98,7 +103,7 @@ static const vb_opt table[] = {
     {"point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", VB_OPT_CALL, 0, 0, 0, set_rule, get_rule},
     {"fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", VB_OPT_INT, AT(fill_hole_area), 0, 1000000, 0, 0},
     {"postprocess", NULL, "WHICH", "implementation of hole filling: auto (default), cuda, cpu, off", VB_OPT_CALL, 0, 0, 0, set_post, get_post},
-    {"require-flash", NULL, "HOW", "half dtypes: any (flash, cuDNN or fused attention), strict (FlashAttention alone), no (default)", VB_OPT_CALL, 0, 0, 0, set_flash, get_flash},
+    {"require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused (strict: FlashAttention alone)", VB_OPT_CALL, 0, 0, 0, set_flash, get_flash_word},
     {"save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", VB_OPT_CALL, 0, 0, 0, set_save, get_save},
     {"save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", VB_OPT_INT, AT(save_overlays), 0, 10000, 0, 0},
     {"warmup-frames", NULL, "N", "frames tracked and thrown away after each change of precision (default 2)", VB_OPT_INT, AT(warmup_frames), 0, 1000, 0, 0},
@@ -183,26 +188,29 @@ static vb_status cross(vb_options *o, vb_err *err)
     return VB_OK;
 }
 
-static vb_status check_checkpoint_words(const vb_options *o, vb_err *err)
+/* MODEL=FILE: the model and the file; a plain FILE, which may have '=' in its path: NULL and the whole word. */
+static vb_status split_checkpoint(const vb_model_info **model, const char **file, const char *word, vb_err *err)
 {
-    for (int i = 0; i < o->n_checkpoints; i++) {
-        const char *eq = strchr(o->checkpoints[i], '=');
-        char name[64];
-        const vb_model_info *m;
-        bool own;
-        vb_prompt_kind kind;
+    const char *eq = strchr(word, '=');
+    vb_prompt_kind kind;
+    char name[64];
+    bool own;
 
-        if (!eq || memchr(o->checkpoints[i], '/', (size_t)(eq - o->checkpoints[i])))
-            continue; /* a file, perhaps with '=' in its path */
-        snprintf(name, sizeof name, "%.*s", (int)(eq - o->checkpoints[i]), o->checkpoints[i]);
-        if (vb_model_parse(&m, &own, &kind, name, err))
-            return VB_EARG;
-    }
+    *model = NULL;
+    *file = word;
+    if (!eq || memchr(word, '/', (size_t)(eq - word)))
+        return VB_OK;
+    snprintf(name, sizeof name, "%.*s", (int)(eq - word), word);
+    if (vb_model_parse(model, &own, &kind, name, err))
+        return VB_EARG;
+    *file = eq + 1;
     return VB_OK;
 }
 
 vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
 {
+    const vb_model_info *model;
+    const char *file;
     int operand;
 
     memset(o, 0, sizeof *o);
@@ -226,9 +234,11 @@ vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
         return vb_fail(err, VB_EARG, "--models LIST is missing: for example --models edgetam");
     if (parse_dtypes(o->dtypes, &o->n_dtypes, "dtype", o->dtype_list, err) ||
         parse_banks(o->banks, &o->n_banks, "bank-dtype", o->bank_list, err) ||
-        parse_modes(o->modes, &o->n_modes, "mode", o->mode_list, err) || cross(o, err) ||
-        check_checkpoint_words(o, err))
+        parse_modes(o->modes, &o->n_modes, "mode", o->mode_list, err) || cross(o, err))
         return VB_EARG;
+    for (int i = 0; i < o->n_checkpoints; i++)
+        if (split_checkpoint(&model, &file, o->checkpoints[i], err))
+            return VB_EARG;
     for (int i = 0; i < o->n_modes; i++)
         if (o->modes[i] != VB_STREAM)
             return vb_fail(err, VB_EARG, "--mode %s is not built yet: this version has stream", vb_mode_name(o->modes[i]));
@@ -276,21 +286,14 @@ vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const
     }
     for (int i = 1; i < o->n_setups; i++)
         one_model &= !strcmp(o->setups[i].model, o->setups[0].model);
-    for (int i = 0; i < o->n_checkpoints; i++) { /* the last that fits wins */
-        const char *word = o->checkpoints[i], *eq = strchr(word, '=');
+    for (int i = 0; i < o->n_checkpoints; i++) {
         const vb_model_info *named;
-        bool own;
-        vb_prompt_kind kind;
-        char name[64] = "";
+        const char *file;
 
-        if (eq && !memchr(word, '/', (size_t)(eq - word)))
-            snprintf(name, sizeof name, "%.*s", (int)(eq - word), word);
-        if (*name && vb_model_parse(&named, &own, &kind, name, NULL) == VB_OK) {
-            if (named == m)
-                found = eq + 1;
-        } else if (!found && one_model) {
-            found = word;
-        }
+        if (split_checkpoint(&named, &file, o->checkpoints[i], err))
+            return VB_EARG;
+        if (named == m || (!named && !found && one_model))
+            found = file;
     }
     if (found)
         snprintf(path, n, "%s", found);

@@ -1,0 +1,18 @@
+# Writes version.c anew when the revision has changed (run at every build).
+execute_process(COMMAND git -C ${SOURCE_DIR} rev-parse HEAD OUTPUT_VARIABLE REVISION OUTPUT_STRIP_TRAILING_WHITESPACE
+  ERROR_QUIET RESULT_VARIABLE RC)
+if(RC EQUAL 0)
+  execute_process(COMMAND git -C ${SOURCE_DIR} status --porcelain --untracked-files=no OUTPUT_VARIABLE CHANGES ERROR_QUIET)
+  if(CHANGES)
+    string(APPEND REVISION "+")
+  endif()
+else()
+  set(REVISION "")
+endif()
+set(TEXT "/* Written by cmake/version.cmake. */\n#include \"version.h\"\n\nconst char vb_version[] = \"${VERSION}\";\nconst char vb_git_revision[] = \"${REVISION}\";\n")
+if(EXISTS ${OUT})
+  file(READ ${OUT} OLD)
+endif()
+if(NOT "${OLD}" STREQUAL "${TEXT}")
+  file(WRITE ${OUT} "${TEXT}")
+endif()

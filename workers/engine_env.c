@@ -1,0 +1,91 @@
+/* Surroundings of an engine; see engine_env.h. */
+#include "engine_env.h"
+
+#include "cli.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int from_environment(const char *name, int without, int min)
+{
+    const char *s = getenv(name);
+    int v;
+
+    return s && vb_cli_int(&v, name, s, min, 65536, NULL) == VB_OK ? v : without;
+}
+
+int vb_local_size(void)
+{
+    return from_environment("VB_LOCAL_SIZE", 1, 1);
+}
+
+int vb_local_rank(void)
+{
+    return from_environment("VB_LOCAL_RANK", 0, 0);
+}
+
+int vb_default_threads(void)
+{
+    cpu_set_t set;
+    int cores = 1;
+
+    if (!sched_getaffinity(0, sizeof set, &set))
+        cores = CPU_COUNT(&set);
+    cores /= vb_local_size();
+    return cores > 1 ? cores : 1;
+}
+
+vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err)
+{
+    vb_backend_info info;
+    int index = -1;
+
+    *out = (vb_device){.kind = VB_DEVICE_CPU};
+    if (!strcmp(word, "cpu"))
+        return VB_OK;
+    if (!strncmp(word, "cuda:", 5)) {
+        if (vb_cli_int(&index, "--device cuda:N", word + 5, 0, 1023, err))
+            return VB_EARG;
+    } else if (strcmp(word, "auto") && strcmp(word, "cuda")) {
+        return vb_fail(err, VB_EARG, "--device '%.32s' is none of auto, cpu, cuda, cuda:N", word);
+    }
+    vb_backend_describe(&info, (vb_device){.kind = VB_DEVICE_CUDA});
+    if (info.n_devices == 0) {
+        if (!strcmp(word, "auto"))
+            return VB_OK;
+        return vb_fail(err, VB_EARG, "--device %s: %s; `savbench doctor` says more", word,
+                       *info.cuda ? "no CUDA device is visible" : "this build's libtorch has no CUDA");
+    }
+    if (index < 0)
+        index = vb_local_rank() % info.n_devices;
+    if (index >= info.n_devices)
+        return vb_fail(err, VB_EARG, "--device %s: %d CUDA devices are visible", word, info.n_devices);
+    *out = (vb_device){.kind = VB_DEVICE_CUDA, .index = index};
+    return VB_OK;
+}
+
+int64_t vb_peak_rss_bytes(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long long kib = -1;
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %lld kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kib < 0 ? -1 : (int64_t)kib * 1024;
+}
+
+void vb_reset_peak_rss(void)
+{
+    FILE *f = fopen("/proc/self/clear_refs", "w"); /* proc(5): 5 resets the peak */
+
+    if (f) {
+        fputs("5", f);
+        fclose(f);
+    }
+}

@@ -1,0 +1,25 @@
+/* What an engine knows of its surroundings: how many engines share the host, cores, resident memory. */
+#ifndef VB_ENGINE_ENV_H
+#define VB_ENGINE_ENV_H
+
+#include "model.h"
+
+#include <stdint.h>
+
+/* Engines on this host and this one's place among them: VB_LOCAL_SIZE and VB_LOCAL_RANK of the environment, set by the
+ * worker; 1 and 0 without. */
+int vb_local_size(void);
+int vb_local_rank(void);
+
+/* CPU threads for one engine: the cores that this process may use, shared out; at least 1. */
+int vb_default_threads(void);
+
+/* --device: "auto", "cpu", "cuda", "cuda:N". auto and cuda take the device of the local rank; auto without a GPU in
+ * build or machine is the CPU. VB_EARG where what is asked for is not there. */
+vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err);
+
+/* Peak resident set since the last reset (-1: not told by this kernel). */
+int64_t vb_peak_rss_bytes(void);
+void vb_reset_peak_rss(void);
+
+#endif

@@ -1,0 +1,488 @@
+/* Pipeline: one trial after the other on this process's device; see pipeline.h.
+ *
+ * Life of a trial: configure the model (weights cast once) -> warm-up frames, thrown away -> peak counters reset ->
+ * the clock starts -> decoded frame -> prompts due on it -> step -> masks to the scoring thread -> ... -> the result.
+ * Loading, casting and warm-up are warmup_ms and in no other number. */
+#include "pipeline.h"
+
+#include "checkpoint.h"
+#include "engine_env.h"
+#include "hash.h"
+#include "reader.h"
+#include "scoring.h"
+#include "timing.h"
+#include "version.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+enum { DECODE_AHEAD = 4 };
+
+struct vb_pipeline {
+    vb_options options; /* borrows argv */
+    vb_device device;
+    vb_dataset *dataset;
+    int threads;
+    vb_provenance from; /* what is the same for all trials */
+
+    /* the setup in memory */
+    const vb_model_ops *ops; /* NULL: none */
+    vb_model *model;
+    vb_setup setup;
+    char checkpoint_model[32]; /* whose hash is in `from` */
+};
+
+/* A video made ready for tracking: its objects, prompts from ground truth, where the tracking begins. Objects that can
+ * be prompted come first, [0, n_prompted); the rest never appear in the ground truth. */
+typedef struct {
+    const vb_dataset *dataset;
+    vb_video *video;
+    int n_objects, n_prompted;
+    const vb_masklet **masklets;  /* [n_objects] */
+    vb_prompt *prompts;           /* [n_prompted] */
+    vb_track_object *objects;     /* [n_prompted]; frame numbers are places in the video */
+    vb_mask *masks;               /* [n_prompted] the step's output */
+    vb_object_out *outs;          /* [n_prompted] */
+    int first;                    /* place of the first frame tracked */
+} vb_scene;
+
+static void scene_deinit(vb_scene *s)
+{
+    for (int i = 0; i < s->n_prompted; i++) {
+        if (s->prompts)
+            vb_prompt_deinit(&s->prompts[i]);
+        if (s->masks)
+            vb_mask_deinit(&s->masks[i]);
+    }
+    free(s->masklets);
+    free(s->prompts);
+    free(s->objects);
+    free(s->masks);
+    free(s->outs);
+    vb_video_free(s->video);
+}
+
+static int place_of(const vb_video *v, int frame_idx)
+{
+    for (int i = 0; i < v->n_frames; i++)
+        if (v->frames[i] == frame_idx)
+            return i;
+    return -1;
+}
+
+/* The first annotated frame on which the object can be seen: its mask (inited here) and number; -1: never. */
+static vb_status first_seen(int *frame_idx, vb_mask *mask, const vb_dataset *d, const vb_video *v, const vb_masklet *m, vb_err *err)
+{
+    *frame_idx = -1;
+    for (int i = 0; i < m->n_annotated; i++) {
+        char path[PATH_MAX];
+        vb_status st;
+
+        vb_video_mask_path(path, sizeof path, d, v, m, m->annotated[i]);
+        if ((st = vb_png_read_mask(mask, path, err)))
+            return st;
+        if (vb_mask_area(mask) > 0) {
+            *frame_idx = m->annotated[i];
+            return VB_OK;
+        }
+        vb_mask_deinit(mask);
+    }
+    return VB_OK;
+}
+
+static vb_status scene_init(vb_scene *s, const vb_dataset *d, const char *video, vb_prompt_kind kind, vb_point_rule rule, vb_err *err)
+{
+    vb_status st;
+    int n, rest;
+
+    memset(s, 0, sizeof *s);
+    s->dataset = d;
+    if ((st = vb_video_scan(&s->video, d, video, err)))
+        return st;
+    n = rest = s->video->n_masklets;
+    s->masklets = calloc((size_t)n, sizeof *s->masklets);
+    s->prompts = calloc((size_t)n, sizeof *s->prompts);
+    s->objects = calloc((size_t)n, sizeof *s->objects);
+    s->masks = calloc((size_t)n, sizeof *s->masks);
+    s->outs = calloc((size_t)n, sizeof *s->outs);
+    if (!s->masklets || !s->prompts || !s->objects || !s->masks || !s->outs)
+        return vb_fail(err, VB_ENOMEM, "video '%s': %d objects", video, n);
+    s->n_objects = n;
+    s->first = s->video->n_frames;
+    for (int i = 0; i < n; i++) {
+        const vb_masklet *m = &s->video->masklets[i];
+        vb_mask gt = {0};
+        int frame_idx, k = s->n_prompted;
+
+        if ((st = first_seen(&frame_idx, &gt, d, s->video, m, err)))
+            return st;
+        if (frame_idx < 0) {
+            s->masklets[--rest] = m;
+            continue;
+        }
+        st = vb_prompt_from_mask(&s->prompts[k], &gt, kind, rule, err);
+        vb_mask_deinit(&gt);
+        if (st || (st = vb_mask_init(&s->masks[k], s->video->h, s->video->w, err)))
+            return st;
+        s->masklets[k] = m;
+        s->objects[k] = (vb_track_object){.prompt = &s->prompts[k]};
+        s->objects[k].prompt_frame = s->objects[k].start_frame = place_of(s->video, frame_idx);
+        s->outs[k].mask = &s->masks[k];
+        if (s->objects[k].prompt_frame < s->first)
+            s->first = s->objects[k].prompt_frame;
+        s->n_prompted++;
+    }
+    if (!s->n_prompted)
+        return vb_fail(err, VB_EFORMAT, "video '%s': no masklet has a foreground pixel in any annotation", video);
+    return VB_OK;
+}
+
+static void frame_path(void *ctx, int place, char *buf, size_t n)
+{
+    const vb_scene *s = ctx;
+
+    vb_video_frame_path(buf, n, s->dataset, s->video, s->video->frames[place]);
+}
+
+/* Prompts due on this frame, then the step. */
+static vb_status track_frame(const vb_model_ops *ops, vb_model *model, const vb_scene *s, const vb_frame *frame, vb_step *step, int *n_prompts, vb_err *err)
+{
+    vb_status st;
+
+    *n_prompts = 0;
+    for (int i = 0; i < s->n_prompted; i++)
+        if (s->objects[i].prompt_frame == frame->frame_idx) {
+            if ((st = ops->prompt(model, i, frame, err)))
+                return st;
+            ++*n_prompts;
+        }
+    return ops->step(model, frame, step, err);
+}
+
+static vb_status begin(vb_pipeline *p, const vb_scene *s, vb_err *err)
+{
+    vb_clip clip = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .n_objects = s->n_prompted,
+                    .objects = s->objects, .fill_hole_area = p->options.fill_hole_area};
+
+    return p->ops->begin(p->model, &clip, err);
+}
+
+/* The first frames of the video, tracked and thrown away. */
+static vb_status warm_up(vb_pipeline *p, const vb_scene *s, vb_err *err)
+{
+    vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = 1,
+                            .ctx = (void *)(uintptr_t)s, .path = frame_path};
+    vb_reader *reader = NULL;
+    const vb_decoded *frame;
+    vb_step step = {.objects = s->outs};
+    int end = s->first + p->options.warmup_frames, n_prompts;
+    vb_status st;
+
+    if (end > s->video->n_frames)
+        end = s->video->n_frames;
+    if (end == s->first || (st = vb_reader_open(&reader, &src, s->first, err)))
+        return end == s->first ? VB_OK : st;
+    if ((st = begin(p, s, err)) == VB_OK) {
+        for (int i = s->first; i < end && st == VB_OK; i++)
+            if ((st = vb_reader_next(reader, &frame, err)) == VB_OK)
+                st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = i, .rgb = frame->image.rgb}, &step, &n_prompts, err);
+        p->ops->end(p->model);
+    }
+    vb_reader_close(reader);
+    return st;
+}
+
+/* The frame loop of the timed trial. */
+static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reader, vb_scoring *scoring, vb_trial *t,
+                             int trial, const vb_block_sink *sink, vb_err *err)
+{
+    double t0 = vb_now_ms();
+    vb_step step = {.objects = s->outs};
+    vb_status st = VB_OK;
+
+    for (int place = s->first; place < s->video->n_frames; place++) {
+        vb_frame_row *row = &t->frames[t->n_frames];
+        const vb_decoded *decoded;
+        int n_prompts;
+
+        if (sink->stop && sink->stop(sink->ctx))
+            return vb_fail(err, VB_EARG, "stopped");
+        if ((st = vb_reader_next(reader, &decoded, err)))
+            return st;
+        memset(step.stage_ms, 0, sizeof step.stage_ms);
+        row->frame_idx = s->video->frames[place];
+        row->first = place == s->first;
+        row->annotated = vb_scoring_annotated(scoring, row->frame_idx);
+        row->start_ms = vb_now_ms() - t0;
+        if ((st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &n_prompts, err)))
+            return st;
+        row->end_ms = vb_now_ms() - t0;
+        row->latency_ms = row->end_ms - row->start_ms;
+        row->prompted = n_prompts > 0;
+        memcpy(row->stage_ms, step.stage_ms, sizeof row->stage_ms);
+        row->stage_ms[VB_STAGE_DECODE] = decoded->decode_ms;
+        for (int i = 0; i < s->n_prompted; i++)
+            if (s->outs[i].active) {
+                row->n_objects++;
+                row->nonfinite += s->outs[i].nonfinite;
+            }
+        t->n_frames++;
+        if (vb_scoring_wants(scoring, row->frame_idx) &&
+            (st = vb_scoring_submit(scoring, place, row->frame_idx, s->outs, decoded->image.rgb, err)))
+            return st;
+        if (sink->progress)
+            sink->progress(sink->ctx, trial, row->frame_idx, s->video->n_frames, VB_STAGE_SCORE);
+    }
+    return VB_OK;
+}
+
+static void describe_attention(vb_pipeline *p, vb_trial *t)
+{
+    size_t n = p->ops->attention ? p->ops->attention(p->model, NULL, 0) : 0;
+    vb_attention_site *sites = n ? calloc(n, sizeof *sites) : NULL;
+
+    if (!sites || !(t->attention = calloc(n, sizeof *t->attention)))
+        n = 0;
+    else
+        p->ops->attention(p->model, sites, n);
+    for (size_t i = 0; i < n; i++) {
+        vb_attention_row *r = &t->attention[i];
+
+        memcpy(r->site, sites[i].site, sizeof r->site);
+        memcpy(r->dtype, sites[i].dtype, sizeof r->dtype);
+        memcpy(r->backend, sites[i].backend, sizeof r->backend);
+        memcpy(r->op, sites[i].op, sizeof r->op);
+        memcpy(r->reason, sites[i].reason, sizeof r->reason);
+        r->batch = sites[i].batch;
+        r->heads = sites[i].heads;
+        r->q_len = sites[i].q_len;
+        r->k_len = sites[i].k_len;
+        r->head_dim = sites[i].head_dim;
+        r->calls = sites[i].calls;
+    }
+    t->n_attention = (int32_t)n;
+    free(sites);
+}
+
+static vb_status describe_objects(const vb_scene *s, vb_trial *t, vb_err *err)
+{
+    t->objects = calloc((size_t)s->n_objects, sizeof *t->objects);
+    if (!t->objects)
+        return vb_fail(err, VB_ENOMEM, "rows of %d objects", s->n_objects);
+    t->n_objects = s->n_objects;
+    for (int i = 0; i < s->n_objects; i++) {
+        vb_object_row *o = &t->objects[i];
+
+        memcpy(o->obj_id, s->masklets[i]->obj_id, sizeof o->obj_id);
+        o->prompt_frame = -1;
+        o->j = o->f = NAN;
+        if (i < s->n_prompted) {
+            o->prompt_frame = s->video->frames[s->objects[i].prompt_frame];
+            vb_prompt_text(o->prompt, sizeof o->prompt, &s->prompts[i]);
+        }
+    }
+    return VB_OK;
+}
+
+static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink, vb_trial *t, vb_err *err)
+{
+    const vb_trial_key *key = &b->trials[trial];
+    vb_precision precision = {.dtype = key->variant.dtype, .bank = key->variant.bank, .mode = key->variant.mode,
+                              .require_flash = (vb_require_flash)p->options.require_flash};
+    vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = DECODE_AHEAD,
+                            .ctx = (void *)(uintptr_t)s, .path = frame_path};
+    double *score_ms = calloc((size_t)s->video->n_frames, sizeof *score_ms), start = vb_now_ms();
+    vb_scoring_config scoring_config = {.dataset = p->dataset, .video = s->video, .n_objects = s->n_prompted,
+                                        .masklets = s->masklets, .save_masks = p->options.save_masks,
+                                        .save_overlays = p->options.save_overlays, .score_ms = score_ms};
+    vb_reader *reader = NULL;
+    vb_scoring *scoring = NULL;
+    vb_model_memory memory = {.peak_alloc_bytes = -1};
+    vb_status st;
+
+    t->key = *key;
+    t->from = p->from;
+    t->h = s->video->h;
+    t->w = s->video->w;
+    t->n_video_frames = s->video->n_frames;
+    t->order_in_block = trial;
+    t->threads = p->threads;
+    t->holes_filled = -1;
+    vb_utc_now(t->from.started_utc);
+    t->frames = calloc((size_t)s->video->n_frames, sizeof *t->frames);
+    if (!score_ms || !t->frames) {
+        st = vb_fail(err, VB_ENOMEM, "rows of %d frames", s->video->n_frames);
+        goto out;
+    }
+    if (sink->progress)
+        sink->progress(sink->ctx, trial, -1, s->video->n_frames, VB_STAGE_PREPROCESS);
+    if ((st = p->ops->configure(p->model, &precision, err)) || (st = warm_up(p, s, err)) ||
+        (st = describe_objects(s, t, err)))
+        goto out;
+    t->warmup_ms = vb_now_ms() - start;
+    vb_reset_peak_rss();
+    if ((st = p->ops->memory(p->model, &memory, true, err)) || (st = vb_scoring_open(&scoring, &scoring_config, err)))
+        goto out;
+    start = vb_now_ms();
+    if ((st = vb_reader_open(&reader, &src, s->first, err)) || (st = begin(p, s, err)))
+        goto out;
+    st = track_video(p, s, reader, scoring, t, trial, sink, err);
+    p->ops->end(p->model);
+    if (st || (st = vb_scoring_finish(scoring, t, err)))
+        goto out;
+    t->wall_ms = vb_now_ms() - start;
+    for (int i = 0; i < t->n_frames; i++)
+        t->frames[i].stage_ms[VB_STAGE_SCORE] = score_ms[s->first + i];
+    if ((st = p->ops->memory(p->model, &memory, false, err)))
+        goto out;
+    t->peak_device_bytes = memory.peak_alloc_bytes;
+    t->weights_bytes = memory.weights_bytes;
+    t->peak_rss_bytes = vb_peak_rss_bytes();
+    describe_attention(p, t);
+out:
+    vb_reader_close(reader);
+    vb_scoring_close(scoring);
+    free(score_ms);
+    return st;
+}
+
+/* Hash and name of the weights for provenance, once per model. */
+static vb_status describe_checkpoint(vb_pipeline *p, const char *model, const char *path, vb_err *err)
+{
+    vb_status st = VB_OK;
+
+    if (!strcmp(p->checkpoint_model, model))
+        return VB_OK;
+    snprintf(p->from.checkpoint, sizeof p->from.checkpoint, "%.255s", path);
+    p->from.checkpoint_sha256[0] = '\0';
+    if (*path && strncmp(path, "seed:", 5))
+        st = vb_sha256_file(p->from.checkpoint_sha256, path, err);
+    if (st == VB_OK)
+        snprintf(p->checkpoint_model, sizeof p->checkpoint_model, "%s", model);
+    return st;
+}
+
+static void drop_setup(vb_pipeline *p)
+{
+    if (p->ops && p->model)
+        p->ops->close(p->model);
+    p->model = NULL;
+    p->ops = NULL;
+}
+
+static vb_status hold_setup(vb_pipeline *p, const vb_setup *setup, vb_err *err)
+{
+    char checkpoint[PATH_MAX];
+    vb_model_config config = {.model = setup->model, .image_size = setup->image_size, .device = p->device,
+                              .checkpoint = checkpoint, .threads = p->threads};
+    vb_status st;
+
+    /* The prompt is no matter of weights: only a change of model or size loads anew. */
+    if (p->model && !strcmp(p->setup.model, setup->model) && p->setup.image_size == setup->image_size) {
+        p->setup = *setup;
+        return VB_OK;
+    }
+    drop_setup(p);
+    if (!(p->ops = vb_model_find(setup->model)))
+        return vb_fail(err, VB_EARG, "model '%s' is not in this build of savbench-engine", setup->model);
+    if ((st = vb_options_checkpoint(checkpoint, sizeof checkpoint, &p->options, setup->model, err)) ||
+        (st = describe_checkpoint(p, setup->model, checkpoint, err)) || (st = p->ops->open(&p->model, &config, err))) {
+        drop_setup(p);
+        return st;
+    }
+    p->setup = *setup;
+    return VB_OK;
+}
+
+/* After these the process is of no further use: the device's context is gone. */
+static bool fatal(vb_status st)
+{
+    return st == VB_ECUDA;
+}
+
+vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_sink *sink, vb_err *err)
+{
+    vb_scene scene = {0};
+    vb_err why = {0};
+    vb_status ready, st = VB_OK; /* not ready: the same error for every trial */
+
+    if ((ready = hold_setup(p, &b->setup, &why)) == VB_OK)
+        ready = scene_init(&scene, p->dataset, b->video, b->setup.prompt, p->options.point_rule, &why);
+    for (int i = 0; i < b->n_trials && st == VB_OK; i++) {
+        vb_trial t = {0};
+        vb_status ran = ready ? ready : run_trial(p, &scene, b, i, sink, &t, &why);
+
+        if (sink->stop && sink->stop(sink->ctx)) {
+            vb_trial_deinit(&t);
+            break;
+        }
+        st = ran ? sink->failed(sink->ctx, i, &why, err) : sink->result(sink->ctx, i, &t, err);
+        vb_trial_deinit(&t);
+        if (st == VB_OK && fatal(ran))
+            st = vb_fail(err, ran, "%s", why.msg);
+    }
+    scene_deinit(&scene);
+    return st;
+}
+
+static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
+{
+    vb_provenance *f = &p->from;
+    vb_backend_info info;
+    struct utsname u;
+    char *options;
+    vb_status st = vb_options_json(&options, &p->options, err);
+
+    if (st)
+        return st;
+    vb_backend_describe(&info, p->device);
+    snprintf(f->options, sizeof f->options, "%s", options);
+    free(options);
+    snprintf(f->savbench_version, sizeof f->savbench_version, "%s", vb_version);
+    snprintf(f->git_revision, sizeof f->git_revision, "%s", vb_git_revision);
+    snprintf(f->run_id, sizeof f->run_id, "%s", run_id);
+    gethostname(f->host, sizeof f->host - 1);
+    snprintf(f->device_kind, sizeof f->device_kind, "%s", p->device.kind == VB_DEVICE_CUDA ? "cuda" : "cpu");
+    snprintf(f->device, sizeof f->device, "%s", info.device);
+    snprintf(f->capability, sizeof f->capability, "%s", info.capability);
+    snprintf(f->torch, sizeof f->torch, "%s", info.torch);
+    snprintf(f->cuda, sizeof f->cuda, "%s", info.cuda);
+    snprintf(f->driver, sizeof f->driver, "%s", info.driver);
+    uname(&u);
+    snprintf(f->arch, sizeof f->arch, "%.*s", (int)sizeof f->arch - 1, u.machine);
+    snprintf(f->postprocess, sizeof f->postprocess, "%s", p->options.fill_hole_area ? "cpu" : "off");
+    snprintf(f->point_rule, sizeof f->point_rule, "%s", vb_point_rule_name(p->options.point_rule));
+    return VB_OK;
+}
+
+vb_status vb_pipeline_open(vb_pipeline **out, const vb_options *o, vb_device device, const char *run_id, vb_err *err)
+{
+    vb_pipeline *p = calloc(1, sizeof *p);
+    vb_status st;
+
+    *out = NULL;
+    if (!p)
+        return vb_fail(err, VB_ENOMEM, "pipeline");
+    p->options = *o;
+    p->device = device;
+    p->threads = o->threads ? o->threads : vb_default_threads();
+    if ((st = vb_dataset_open(&p->dataset, o->split_dir, o->split_name, &o->limits, err)) || (st = describe(p, run_id, err))) {
+        vb_pipeline_close(p);
+        return st;
+    }
+    *out = p;
+    return VB_OK;
+}
+
+void vb_pipeline_close(vb_pipeline *p)
+{
+    if (!p)
+        return;
+    drop_setup(p);
+    vb_dataset_free(p->dataset);
+    free(p);
+}
