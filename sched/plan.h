@@ -7,6 +7,8 @@
 #include "options.h"
 #include "types.h"
 
+#define VB_BLOCK_MAX_TRIALS 65536
+
 /* One video x one setup with all its dtypes, banks, modes and repetitions: the unit of lease. */
 typedef struct {
     int id; /* index in the plan */
@@ -30,9 +32,14 @@ typedef struct {
     int64_t n_trials;
 } vb_plan;
 
+/* A video that cannot be scanned goes to bad with its reason; out of memory alone is an error here. */
 vb_status vb_plan_make(vb_plan **out, const vb_options *o, const vb_dataset *d, vb_err *err);
 void vb_plan_free(vb_plan *p);
-void vb_block_deinit(vb_block *b);
+
+/* The trials of one video and setup, in their seeded order; id and cost are 0. The order depends on the seed, the
+ * video and the setup alone, so it is the same whichever videos run beside it. */
+vb_status vb_block_make(vb_block *out, const vb_options *o, const char *video, const vb_setup *setup, vb_err *err);
+void vb_block_deinit(vb_block *b); /* takes a zeroed struct too */
 
 /* As JSON text for the wire, and back (hostile text: every field is checked). *text malloc'ed. */
 vb_status vb_block_to_json(char **text, const vb_block *b, vb_err *err);

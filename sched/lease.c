@@ -1,0 +1,368 @@
+/* Lease table; see lease.h. Queued blocks lie in one heap per setup, most costly on top. */
+#include "lease.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    vb_setup setup;
+    int n;     /* queued blocks */
+    int *heap; /* [n] block indices, heap[0] is the most costly */
+    double queued_cost;
+    double learnt_s, learnt_cost; /* of blocks that were run whole */
+    int holders;                  /* workers that hold the setup */
+} setup_queue;
+
+typedef struct {
+    int setup;
+    int left;          /* pending trials */
+    uint8_t *state;    /* [n_trials] vb_lease_trial */
+    uint8_t *kills;    /* [n_trials] */
+    double trial_cost; /* mean */
+} block_state;
+
+typedef struct {
+    int block; /* -1: no lease */
+    uint64_t epoch;
+    double deadline_s;
+    int setup; /* held by its engine, -1: none */
+    int n_index;
+    int *index; /* trials of the block when it was leased, owned */
+} worker_state;
+
+struct vb_lease_table {
+    const vb_plan *plan;
+    int n_setups;
+    setup_queue *setups;
+    block_state *blocks;
+    int n_workers;
+    worker_state *workers;
+    uint64_t epoch;
+    int64_t pending, switches;
+    bool queued; /* heaps are built: no more marks */
+};
+
+static double block_cost(const vb_lease_table *t, int b)
+{
+    return t->blocks[b].left * t->blocks[b].trial_cost;
+}
+
+/* Order of leasing; equal costs in the plan's order, so that a run can be repeated. */
+static bool before(const vb_lease_table *t, int a, int b)
+{
+    double ca = block_cost(t, a), cb = block_cost(t, b);
+
+    return ca > cb || (ca == cb && a < b);
+}
+
+static void swap(int *a, int *b)
+{
+    int c = *a;
+
+    *a = *b;
+    *b = c;
+}
+
+static void queue_push(vb_lease_table *t, int block)
+{
+    setup_queue *q = &t->setups[t->blocks[block].setup];
+    int i = q->n++;
+
+    q->heap[i] = block;
+    q->queued_cost += block_cost(t, block);
+    for (; i > 0 && before(t, q->heap[i], q->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        swap(&q->heap[i], &q->heap[(i - 1) / 2]);
+}
+
+static int queue_pop(vb_lease_table *t, setup_queue *q)
+{
+    int top = q->heap[0], i = 0;
+
+    q->heap[0] = q->heap[--q->n];
+    for (;;) {
+        int best = i, left = 2 * i + 1, right = left + 1;
+
+        if (left < q->n && before(t, q->heap[left], q->heap[best]))
+            best = left;
+        if (right < q->n && before(t, q->heap[right], q->heap[best]))
+            best = right;
+        if (best == i)
+            break;
+        swap(&q->heap[i], &q->heap[best]);
+        i = best;
+    }
+    q->queued_cost = q->n ? q->queued_cost - block_cost(t, top) : 0;
+    return top;
+}
+
+static int find_setup(vb_lease_table *t, const vb_setup *s)
+{
+    for (int i = 0; i < t->n_setups; i++)
+        if (vb_setup_equal(&t->setups[i].setup, s))
+            return i;
+    t->setups[t->n_setups].setup = *s;
+    return t->n_setups++;
+}
+
+vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_workers, vb_err *err)
+{
+    vb_lease_table *t = calloc(1, sizeof *t);
+    size_t n = (size_t)plan->n_blocks;
+    int *counts = NULL, widest = 0;
+
+    *out = NULL;
+    if (!t || !(t->blocks = calloc(n + 1, sizeof *t->blocks)) || !(t->setups = calloc(n + 1, sizeof *t->setups)) ||
+        !(t->workers = calloc((size_t)n_workers + 1, sizeof *t->workers)) || !(counts = calloc(n + 1, sizeof *counts)))
+        goto nomem;
+    t->plan = plan;
+    t->n_workers = n_workers;
+    for (int b = 0; b < plan->n_blocks; b++) {
+        block_state *s = &t->blocks[b];
+        int k = plan->blocks[b].n_trials;
+
+        s->setup = find_setup(t, &plan->blocks[b].setup);
+        counts[s->setup]++;
+        s->left = k;
+        s->trial_cost = plan->blocks[b].cost / (k ? k : 1);
+        if (!(s->state = calloc((size_t)k + 1, 1)) || !(s->kills = calloc((size_t)k + 1, 1)))
+            goto nomem;
+        t->pending += k;
+        widest = k > widest ? k : widest;
+    }
+    for (int i = 0; i < t->n_setups; i++)
+        if (!(t->setups[i].heap = calloc((size_t)counts[i] + 1, sizeof(int))))
+            goto nomem;
+    for (int w = 0; w < n_workers; w++) {
+        t->workers[w].block = t->workers[w].setup = -1;
+        if (!(t->workers[w].index = calloc((size_t)widest + 1, sizeof(int))))
+            goto nomem;
+    }
+    free(counts);
+    *out = t;
+    return VB_OK;
+nomem:
+    free(counts);
+    vb_lease_free(t);
+    return vb_fail(err, VB_ENOMEM, "lease table of %d blocks and %d workers", plan->n_blocks, n_workers);
+}
+
+void vb_lease_free(vb_lease_table *t)
+{
+    if (!t)
+        return;
+    for (int b = 0; t->blocks && t->plan && b < t->plan->n_blocks; b++) {
+        free(t->blocks[b].state);
+        free(t->blocks[b].kills);
+    }
+    for (int i = 0; t->setups && i < t->n_setups; i++)
+        free(t->setups[i].heap);
+    for (int w = 0; t->workers && w < t->n_workers; w++)
+        free(t->workers[w].index);
+    free(t->blocks);
+    free(t->setups);
+    free(t->workers);
+    free(t);
+}
+
+static void set_state(vb_lease_table *t, int block, int trial, vb_lease_trial state)
+{
+    block_state *b = &t->blocks[block];
+
+    if (b->state[trial] != VB_LEASE_PENDING || state == VB_LEASE_PENDING)
+        return;
+    b->state[trial] = (uint8_t)state;
+    b->left--;
+    t->pending--;
+}
+
+void vb_lease_mark(vb_lease_table *t, int block, int trial, vb_lease_trial state)
+{
+    if (!t->queued)
+        set_state(t, block, trial, state);
+}
+
+static void build_queues(vb_lease_table *t)
+{
+    if (t->queued)
+        return;
+    t->queued = true;
+    for (int b = 0; b < t->plan->n_blocks; b++)
+        if (t->blocks[b].left)
+            queue_push(t, b);
+}
+
+static double correction(const setup_queue *q)
+{
+    return q->learnt_cost > 0 ? q->learnt_s / q->learnt_cost : 1;
+}
+
+static void hold(vb_lease_table *t, worker_state *w, int setup)
+{
+    if (w->setup == setup)
+        return;
+    if (w->setup >= 0)
+        t->setups[w->setup].holders--;
+    if (setup >= 0)
+        t->setups[setup].holders++;
+    w->setup = setup;
+}
+
+static int choose_setup(const vb_lease_table *t, const worker_state *w)
+{
+    double most = -1;
+    int best = -1;
+
+    if (w->setup >= 0 && t->setups[w->setup].n)
+        return w->setup;
+    for (int i = 0; i < t->n_setups; i++) {
+        const setup_queue *q = &t->setups[i];
+        double share = q->queued_cost * correction(q) / (1 + q->holders);
+
+        if (q->n && share > most) {
+            most = share;
+            best = i;
+        }
+    }
+    return best;
+}
+
+bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out)
+{
+    worker_state *w = &t->workers[worker];
+    int setup;
+
+    build_queues(t);
+    if (w->block >= 0)
+        vb_lease_release(t, worker, 0, true);
+    setup = choose_setup(t, w);
+    if (setup < 0)
+        return false;
+    out->switched = w->setup >= 0 && w->setup != setup;
+    t->switches += out->switched;
+    hold(t, w, setup);
+    w->block = queue_pop(t, &t->setups[setup]);
+    w->epoch = ++t->epoch;
+    w->deadline_s = now_s + ttl_s;
+    w->n_index = 0;
+    for (int i = 0; i < t->plan->blocks[w->block].n_trials; i++)
+        if (t->blocks[w->block].state[i] == VB_LEASE_PENDING)
+            w->index[w->n_index++] = i;
+    out->block = w->block;
+    out->epoch = w->epoch;
+    out->n_trials = w->n_index;
+    out->index = w->index;
+    return true;
+}
+
+vb_status vb_lease_check(const vb_lease_table *t, int worker, uint64_t epoch, int leased_trial, int *block, int *trial,
+                         vb_err *err)
+{
+    const worker_state *w;
+
+    if (worker < 0 || worker >= t->n_workers)
+        return vb_fail(err, VB_EARG, "worker %d does not exist", worker);
+    w = &t->workers[worker];
+    if (w->block < 0 || w->epoch != epoch)
+        return vb_fail(err, VB_EARG, "lease %llu is not worker %d's any more", (unsigned long long)epoch, worker);
+    if (leased_trial < 0 || leased_trial >= w->n_index)
+        return vb_fail(err, VB_EARG, "lease %llu has no trial %d", (unsigned long long)epoch, leased_trial);
+    *block = w->block;
+    *trial = w->index[leased_trial];
+    return VB_OK;
+}
+
+void vb_lease_renew(vb_lease_table *t, int worker, uint64_t epoch, double now_s, double ttl_s)
+{
+    worker_state *w = &t->workers[worker];
+
+    if (w->block >= 0 && w->epoch == epoch)
+        w->deadline_s = now_s + ttl_s;
+}
+
+void vb_lease_finish(vb_lease_table *t, int block, int trial, vb_lease_trial state)
+{
+    set_state(t, block, trial, state);
+}
+
+bool vb_lease_killed(vb_lease_table *t, int block, int trial)
+{
+    block_state *b = &t->blocks[block];
+
+    if (b->state[trial] != VB_LEASE_PENDING || ++b->kills[trial] < VB_LEASE_MAX_KILLS)
+        return false;
+    set_state(t, block, trial, VB_LEASE_QUARANTINED);
+    return true;
+}
+
+void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
+{
+    worker_state *w = &t->workers[worker];
+
+    if (w->block >= 0) {
+        block_state *b = &t->blocks[w->block];
+        setup_queue *q = &t->setups[b->setup];
+
+        if (seconds > 0 && b->left == 0) {
+            q->learnt_s += seconds;
+            q->learnt_cost += w->n_index * b->trial_cost;
+        }
+        if (b->left)
+            queue_push(t, w->block);
+        w->block = -1;
+    }
+    if (!kept)
+        hold(t, w, -1);
+}
+
+bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch)
+{
+    for (int i = 0; i < t->n_workers; i++) {
+        worker_state *w = &t->workers[i];
+
+        if (w->block < 0 || w->deadline_s > now_s)
+            continue;
+        *worker = i;
+        *block = w->block;
+        *epoch = w->epoch;
+        vb_lease_release(t, i, 0, false);
+        return true;
+    }
+    return false;
+}
+
+vb_lease_trial vb_lease_state(const vb_lease_table *t, int block, int trial)
+{
+    return (vb_lease_trial)t->blocks[block].state[trial];
+}
+
+bool vb_lease_holds(const vb_lease_table *t, int worker)
+{
+    return t->workers[worker].block >= 0;
+}
+
+int64_t vb_lease_pending(const vb_lease_table *t)
+{
+    return t->pending;
+}
+
+int64_t vb_lease_switches(const vb_lease_table *t)
+{
+    return t->switches;
+}
+
+double vb_lease_remaining_s(const vb_lease_table *t)
+{
+    double sum = 0, s = 0, cost = 0;
+
+    /* A setup of which nothing has been run yet is taken to be as far off as the others are together. */
+    for (int i = 0; i < t->n_setups; i++) {
+        s += t->setups[i].learnt_s;
+        cost += t->setups[i].learnt_cost;
+    }
+    for (int b = 0; b < t->plan->n_blocks; b++) {
+        const setup_queue *q = &t->setups[t->blocks[b].setup];
+
+        sum += block_cost(t, b) * (q->learnt_cost > 0 ? correction(q) : cost > 0 ? s / cost : 1);
+    }
+    return sum;
+}

@@ -1,0 +1,62 @@
+/* Lease table: which block is whose, until when, and what is left of it. A plain data structure: no MPI, no clock,
+ * no store; the coordinator tells it the time and what happened.
+ *
+ * Rules: a worker holds one lease at a time. It gets blocks of the setup that it holds, longest first, and another
+ * setup (the one with most work left per holder) only when none is queued. Every lease has an epoch that is never used
+ * again; what comes under another epoch, or from another worker, is refused. A trial that brought its engine down
+ * VB_LEASE_MAX_KILLS times is quarantined. */
+#ifndef VB_LEASE_H
+#define VB_LEASE_H
+
+#include "plan.h"
+
+#define VB_LEASE_MAX_KILLS 3
+
+typedef enum { VB_LEASE_PENDING, VB_LEASE_DONE, VB_LEASE_FAILED, VB_LEASE_QUARANTINED } vb_lease_trial;
+
+/* A lease as granted: trials[i] of it is trial index[i] of the plan's block. Borrowed from the table, valid until the
+ * lease ends. */
+typedef struct {
+    int block; /* index in the plan */
+    uint64_t epoch;
+    int n_trials;
+    const int *index;
+    bool switched; /* the worker held another setup before */
+} vb_lease;
+
+typedef struct vb_lease_table vb_lease_table;
+
+/* plan is borrowed and must outlive the table. Workers are 0 .. n_workers-1. */
+vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_workers, vb_err *err);
+void vb_lease_free(vb_lease_table *t);
+
+/* Before the first take: what is recorded already. */
+void vb_lease_mark(vb_lease_table *t, int block, int trial, vb_lease_trial state);
+
+/* Grants the next block. false: nothing is queued now (all done, or leased to others). A lease that the worker
+ * still holds is released first. */
+bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out);
+
+/* Whether worker holds block under epoch, and which trial of the plan's block its trial is. VB_EARG says why not. */
+vb_status vb_lease_check(const vb_lease_table *t, int worker, uint64_t epoch, int leased_trial, int *block, int *trial,
+                         vb_err *err);
+void vb_lease_renew(vb_lease_table *t, int worker, uint64_t epoch, double now_s, double ttl_s);
+
+/* A trial's end; only of a pending one. */
+void vb_lease_finish(vb_lease_table *t, int block, int trial, vb_lease_trial state);
+/* Counts one engine lost to a trial; true when that quarantines it. */
+bool vb_lease_killed(vb_lease_table *t, int block, int trial);
+/* The worker's lease ends: what is pending is queued again. seconds: how long the block took when it was run whole
+ * (corrects the cost model), 0: not to be learnt from. kept: the engine still holds the setup. */
+void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
+/* Ends one lease whose deadline has passed; false: none has. */
+bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch);
+
+vb_lease_trial vb_lease_state(const vb_lease_table *t, int block, int trial);
+bool vb_lease_holds(const vb_lease_table *t, int worker);
+int64_t vb_lease_pending(const vb_lease_table *t); /* trials */
+int64_t vb_lease_switches(const vb_lease_table *t); /* leases that made a worker change its setup */
+/* Seconds of work left for one worker, after correction; 0 when done. */
+double vb_lease_remaining_s(const vb_lease_table *t);
+
+#endif

@@ -1,0 +1,279 @@
+/* Lease table: order, setups, epochs, deadlines, quarantine, and that nothing is lost or granted twice. */
+#include "test.h"
+
+#include "lease.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIALS 3
+
+/* n_videos x setups; the video's number is its cost. */
+static vb_plan *make_plan(int n_videos, int n_setups)
+{
+    vb_plan *p = calloc(1, sizeof *p);
+
+    assert_non_null(p);
+    p->blocks = calloc((size_t)n_videos * (size_t)n_setups, sizeof *p->blocks);
+    assert_non_null(p->blocks);
+    for (int v = 0; v < n_videos; v++)
+        for (int s = 0; s < n_setups; s++) {
+            vb_block *b = &p->blocks[p->n_blocks];
+
+            b->id = p->n_blocks++;
+            snprintf(b->video, sizeof b->video, "v%d", v);
+            strcpy(b->setup.model, "stub");
+            b->setup.image_size = 256 * (s + 1);
+            b->n_trials = TRIALS;
+            b->trials = calloc(TRIALS, sizeof *b->trials);
+            assert_non_null(b->trials);
+            b->cost = v + 1;
+        }
+    return p;
+}
+
+static void finish_all(vb_lease_table *t, const vb_lease *l)
+{
+    for (int i = 0; i < l->n_trials; i++)
+        vb_lease_finish(t, l->block, l->index[i], VB_LEASE_DONE);
+}
+
+/* Longest first; the second worker takes the other setup; nobody switches while its own is queued. */
+static void test_order(void **state)
+{
+    vb_plan *p = make_plan(4, 2);
+    vb_lease_table *t;
+    vb_lease l;
+    double last[2] = {1e9, 1e9};
+    int setup[2] = {-1, -1}, got = 0;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    for (int i = 0; i < 8; i++) {
+        int w = i % 2;
+
+        assert_true(vb_lease_take(t, w, 0, 10, &l));
+        assert_int_equal(l.n_trials, TRIALS);
+        if (setup[w] < 0)
+            setup[w] = p->blocks[l.block].setup.image_size;
+        assert_int_equal(p->blocks[l.block].setup.image_size, setup[w]);
+        assert_false(l.switched);
+        assert_true(p->blocks[l.block].cost < last[w]);
+        last[w] = p->blocks[l.block].cost;
+        finish_all(t, &l);
+        vb_lease_release(t, w, 1, true);
+        got++;
+    }
+    assert_int_not_equal(setup[0], setup[1]);
+    assert_int_equal(got, 8);
+    assert_int_equal(vb_lease_pending(t), 0);
+    assert_int_equal(vb_lease_switches(t), 0);
+    assert_false(vb_lease_take(t, 0, 0, 10, &l));
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+static void test_switch_when_none_left(void **state)
+{
+    vb_plan *p = make_plan(2, 2);
+    vb_lease_table *t;
+    vb_lease l;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    for (int i = 0; i < 4; i++) {
+        assert_true(vb_lease_take(t, 0, 0, 10, &l));
+        assert_int_equal(l.switched, i == 2);
+        finish_all(t, &l);
+        vb_lease_release(t, 0, 1, true);
+    }
+    assert_int_equal(vb_lease_switches(t), 1);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* What is recorded is not leased; the leased indices lead back to the plan's. */
+static void test_marks(void **state)
+{
+    vb_plan *p = make_plan(2, 1);
+    vb_lease_table *t;
+    vb_lease l;
+    int block, trial;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    vb_lease_mark(t, 1, 0, VB_LEASE_DONE);
+    vb_lease_mark(t, 1, 2, VB_LEASE_FAILED);
+    for (int i = 0; i < TRIALS; i++)
+        vb_lease_mark(t, 0, i, VB_LEASE_DONE);
+    assert_int_equal(vb_lease_pending(t), 1);
+    assert_true(vb_lease_take(t, 0, 0, 10, &l));
+    assert_int_equal(l.block, 1);
+    assert_int_equal(l.n_trials, 1);
+    assert_int_equal(vb_lease_check(t, 0, l.epoch, 0, &block, &trial, NULL), VB_OK);
+    assert_int_equal(block, 1);
+    assert_int_equal(trial, 1);
+    assert_int_equal(vb_lease_check(t, 0, l.epoch, 1, &block, &trial, NULL), VB_EARG);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* A lease that ran out goes to another worker; the old holder's epoch is refused, also for the same block. */
+static void test_expiry_and_epochs(void **state)
+{
+    vb_plan *p = make_plan(1, 1);
+    vb_lease_table *t;
+    vb_lease old, now;
+    int worker, block, trial;
+    uint64_t epoch;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    assert_true(vb_lease_take(t, 0, 100, 10, &old));
+    vb_lease_finish(t, old.block, old.index[0], VB_LEASE_DONE);
+    assert_false(vb_lease_expire(t, 109.9, &worker, &block, &epoch));
+    vb_lease_renew(t, 0, old.epoch, 105, 10);
+    assert_false(vb_lease_expire(t, 114.9, &worker, &block, &epoch));
+    assert_false(vb_lease_take(t, 1, 110, 10, &now));
+    vb_lease_renew(t, 0, old.epoch + 1, 200, 10); /* not its epoch: no effect */
+    assert_true(vb_lease_expire(t, 115.1, &worker, &block, &epoch));
+    assert_int_equal(worker, 0);
+    assert_int_equal(epoch, old.epoch);
+    assert_int_equal(vb_lease_check(t, 0, old.epoch, 0, &block, &trial, NULL), VB_EARG);
+    assert_true(vb_lease_take(t, 1, 116, 10, &now));
+    assert_int_equal(now.n_trials, TRIALS - 1);
+    assert_true(now.epoch > old.epoch);
+    assert_int_equal(vb_lease_check(t, 0, old.epoch, 0, &block, &trial, NULL), VB_EARG);
+    assert_int_equal(vb_lease_check(t, 1, old.epoch, 0, &block, &trial, NULL), VB_EARG);
+    assert_int_equal(vb_lease_check(t, 0, now.epoch, 0, &block, &trial, NULL), VB_EARG);
+    assert_int_equal(vb_lease_check(t, 2, now.epoch, 0, &block, &trial, NULL), VB_EARG);
+    assert_int_equal(vb_lease_check(t, -1, now.epoch, 0, &block, &trial, NULL), VB_EARG);
+    assert_int_equal(vb_lease_check(t, 1, now.epoch, 0, &block, &trial, NULL), VB_OK);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+static void test_quarantine(void **state)
+{
+    vb_plan *p = make_plan(1, 1);
+    vb_lease_table *t;
+    vb_lease l;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    for (int i = 1; i <= VB_LEASE_MAX_KILLS; i++) {
+        assert_true(vb_lease_take(t, 0, 0, 10, &l));
+        assert_int_equal(l.n_trials, TRIALS);
+        assert_int_equal(vb_lease_killed(t, l.block, 1), i == VB_LEASE_MAX_KILLS);
+        vb_lease_release(t, 0, 0, false);
+    }
+    assert_int_equal(vb_lease_state(t, 0, 1), VB_LEASE_QUARANTINED);
+    assert_true(vb_lease_take(t, 0, 0, 10, &l));
+    assert_int_equal(l.n_trials, TRIALS - 1);
+    assert_int_equal(l.index[0], 0);
+    assert_int_equal(l.index[1], 2);
+    assert_false(vb_lease_killed(t, l.block, 1));
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* What one setup took corrects the estimate of what is left. */
+static void test_remaining(void **state)
+{
+    vb_plan *p = make_plan(3, 1); /* costs 1, 2, 3 */
+    vb_lease_table *t;
+    vb_lease l;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    assert_float_equal(vb_lease_remaining_s(t), 6, 1e-9);
+    assert_true(vb_lease_take(t, 0, 0, 10, &l));
+    finish_all(t, &l);
+    vb_lease_release(t, 0, 30, true);
+    assert_float_equal(vb_lease_remaining_s(t), 30, 1e-9);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* Random takes, ends, deaths and expiries: every trial ends once, no block is held by two. */
+static void test_random(void **state)
+{
+    enum { WORKERS = 7, VIDEOS = 60, SETUPS = 3 };
+    vb_plan *p = make_plan(VIDEOS, SETUPS);
+    static int ended[VIDEOS * SETUPS][TRIALS], holder[VIDEOS * SETUPS];
+    vb_lease held[WORKERS];
+    bool holds[WORKERS] = {false};
+    vb_lease_table *t;
+    double now = 0;
+    unsigned seed = 12345;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, WORKERS, NULL), VB_OK);
+    memset(holder, -1, sizeof holder);
+    for (int step = 0; vb_lease_pending(t) > 0; step++) {
+        int w, block, trial, x;
+        uint64_t epoch;
+
+        assert_true(step < 100000);
+        seed = seed * 1103515245u + 12345;
+        w = (int)(seed >> 16) % WORKERS;
+        x = (int)(seed >> 24) % 8;
+        now += 0.5;
+        while (vb_lease_expire(t, now, &block, &trial, &epoch)) { /* block: worker, trial: block */
+            holds[block] = false;
+            holder[trial] = -1;
+        }
+        if (!holds[w]) {
+            if (!vb_lease_take(t, w, now, 5, &held[w]))
+                continue;
+            holds[w] = true;
+            assert_int_equal(holder[held[w].block], -1);
+            holder[held[w].block] = w;
+            continue;
+        }
+        trial = held[w].index[(int)(seed >> 8 & 0xff) % held[w].n_trials];
+        if (x < 5) {
+            if (vb_lease_state(t, held[w].block, trial) == VB_LEASE_PENDING)
+                ended[held[w].block][trial]++;
+            vb_lease_finish(t, held[w].block, trial, VB_LEASE_DONE);
+        } else if (x == 5) {
+            ended[held[w].block][trial] += vb_lease_killed(t, held[w].block, trial);
+            vb_lease_release(t, w, 0, false);
+            holder[held[w].block] = -1;
+            holds[w] = false;
+        } else if (x == 6) {
+            vb_lease_release(t, w, 1, true);
+            holder[held[w].block] = -1;
+            holds[w] = false;
+        }
+    }
+    for (int b = 0; b < p->n_blocks; b++)
+        for (int i = 0; i < TRIALS; i++)
+            assert_int_equal(ended[b][i], 1);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+void vb_video_free(vb_video *v) /* plan.c's; no video is ever scanned here */
+{
+    assert_null(v);
+}
+
+vb_status vb_video_scan(vb_video **out, const vb_dataset *d, const char *name, vb_err *err)
+{
+    (void)out, (void)d, (void)name;
+    return vb_fail(err, VB_EIO, "not in this test");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),     cmocka_unit_test(test_switch_when_none_left),
+        cmocka_unit_test(test_marks),     cmocka_unit_test(test_expiry_and_epochs),
+        cmocka_unit_test(test_quarantine), cmocka_unit_test(test_remaining),
+        cmocka_unit_test(test_random),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
