@@ -67,10 +67,10 @@ deps_missing() { # prints the rows whose probe fails
 }
 
 deps_apt() { # PACKAGE...
-    local sudo=()
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
     if [ "$(id -u)" -ne 0 ]; then
         if have_command sudo && sudo -n true 2> /dev/null; then
-            sudo=(sudo -n env)
+            apt=(sudo -n "${apt[@]}")
         else
             deps_stop "Missing packages, and no right to install them. Type:" "  sudo apt-get update && sudo apt-get install -y $*" "and start this again."
         fi
@@ -79,9 +79,9 @@ deps_apt() { # PACKAGE...
     local log
     log=$(mktemp)
     # Package lists may be absent (containers) or stale: refresh them only when the first try fails.
-    if ! "${sudo[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > "$log" 2>&1 < /dev/null &&
-        ! { "${sudo[@]}" apt-get update -qq > "$log" 2>&1 < /dev/null &&
-            "${sudo[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >> "$log" 2>&1 < /dev/null; }; then
+    if ! "${apt[@]}" install -y --no-install-recommends "$@" > "$log" 2>&1 < /dev/null &&
+        ! { "${apt[@]}" update > "$log" 2>&1 < /dev/null &&
+            "${apt[@]}" install -y --no-install-recommends "$@" >> "$log" 2>&1 < /dev/null; }; then
         tail -n 15 "$log" >&2
         rm -f "$log"
         deps_stop "apt-get could not install them. Once this is mended:" "  apt-get update && apt-get install -y $*"
