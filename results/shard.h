@@ -18,8 +18,9 @@
 /* *bytes malloc'ed. VB_ESTORE, VB_ENOMEM. */
 vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err *err);
 
-/* Takes hostile bytes: hash first, then every table's type and size before it is read, then every row's values.
- * VB_EFORMAT names the part. */
+/* Takes damaged bytes of every kind: hash first, then every table's type and size before it is read, then every row's
+ * values. VB_EFORMAT names the part. What the seal cannot give is trust in who made it: libhdf5 is not safe on headers
+ * forged under a valid seal, so shards are taken from the run's own engines only. */
 vb_status vb_shard_decode(vb_trial *out, const uint8_t *bytes, size_t n, vb_err *err);
 
 #endif

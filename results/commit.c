@@ -1,0 +1,140 @@
+/* Commits: a shard on disk, then its row; failed trials; attempts. See store.h for the order and why. */
+#include "hash.h"
+#include "publish.h"
+#include "record.h"
+#include "shard.h"
+#include "store_impl.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *key, vb_err *err)
+{
+    char tag[VB_TAG_MAX];
+
+    if (!vb_name_ok(key->video) || !vb_name_ok(key->variant.setup.model) || key->repetition < 0)
+        return vb_fail(err, VB_EARG, "trial of video '%.64s', model '%.32s': no plain names", key->video,
+                       key->variant.setup.model);
+    vb_variant_tag(tag, &key->variant);
+    for (char *c = tag; *c; c++)
+        if (*c == '/')
+            *c = ',';
+    snprintf(file, VB_SHARD_PATH_MAX, "%s_r%d.h5", tag, key->repetition);
+    return VB_OK;
+}
+
+/* The shard, durable under its final name. */
+static vb_status publish_shard(vb_store *s, const vb_trial_key *key, const char *file, const uint8_t *bytes, size_t n, vb_err *err)
+{
+    vb_status st;
+    int video = -1;
+
+    if (s->shards < 0 && (st = vb_folder_open(&s->shards, s->dir, "shards", true, err)))
+        return st;
+    if ((st = vb_folder_open(&video, s->shards, key->video, true, err)))
+        return st;
+    st = vb_publish(video, file, bytes, n, err);
+    close(video);
+    return st;
+}
+
+vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *bytes, size_t n, const char sha256[65],
+                          bool *fresh, vb_err *err)
+{
+    char hash[65], file[VB_SHARD_PATH_MAX], path[VB_SHARD_PATH_MAX + VB_NAME_MAX + 16], now[32];
+    vb_record_source from = {0, now, path, hash, (int64_t)n};
+    vb_trial_status status;
+    vb_trial t = {0};
+    vb_status st;
+
+    *fresh = false;
+    if ((st = vb_sha256(hash, bytes, n, err)) || (st = vb_store_shard_name(file, key, err)))
+        return st;
+    if (strcmp(hash, sha256) != 0)
+        return vb_fail(err, VB_EFORMAT, "shard of video '%s': SHA-256 %.16s..., announced as %.16s...", key->video, hash, sha256);
+    if ((st = vb_store_status(s, key, &status, err)) || status == VB_TRIAL_DONE)
+        return st;
+    if ((st = vb_shard_decode(&t, bytes, n, err)))
+        return st;
+    if (!vb_trial_key_equal(&t.key, key)) {
+        char tag[VB_TAG_MAX];
+
+        vb_variant_tag(tag, &t.key.variant);
+        st = vb_fail(err, VB_EFORMAT, "shard of video '%s' is of another trial: '%s', %s, repetition %d", key->video, t.key.video,
+                     tag, t.key.repetition);
+        goto out;
+    }
+    if ((st = publish_shard(s, key, file, bytes, n, err)) || (st = vb_store_begin(s, err)))
+        goto out;
+    snprintf(path, sizeof path, "shards/%s/%s", key->video, file);
+    vb_store_now(now);
+    from.epoch = s->epoch;
+    st = vb_store_end(s, vb_record_done(s->db, &t, &from, err), err);
+    *fresh = st == VB_OK;
+out:
+    vb_trial_deinit(&t);
+    return st;
+}
+
+vb_status vb_store_fail(vb_store *s, const vb_trial_key *key, vb_trial_status status, const char *code, const char *reason,
+                        const char *host, const char *device, vb_err *err)
+{
+    char now[32], file[VB_SHARD_PATH_MAX];
+    int64_t video, variant;
+    vb_status st;
+
+    if (status != VB_TRIAL_FAILED && status != VB_TRIAL_QUARANTINED)
+        return vb_fail(err, VB_EARG, "a trial fails as failed or quarantined, not as '%s'", vb_trial_status_name(status));
+    if ((st = vb_store_shard_name(file, key, err)) || (st = vb_store_begin(s, err)))
+        return st;
+    vb_store_now(now);
+    if ((st = vb_record_video(&video, s->db, key->video, err)) == VB_OK &&
+        (st = vb_record_variant(&variant, s->db, &key->variant, err)) == VB_OK)
+        /* A done record stays: what was measured is not undone by a later failure. */
+        st = vb_db_run(s->db, err,
+                       "INSERT INTO trial (video_id, variant_id, repetition, status, epoch, recorded_utc, code, reason,"
+                       " failed_host, failed_device) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+                       " ON CONFLICT (video_id, variant_id, repetition) DO UPDATE SET status = ?4, epoch = ?5,"
+                       " recorded_utc = ?6, code = ?7, reason = ?8, failed_host = ?9, failed_device = ?10"
+                       " WHERE trial.status <> 'done'",
+                       "iiisisssss", video, variant, (int64_t)key->repetition, vb_trial_status_name(status), s->epoch, now,
+                       code, reason, host, device);
+    return vb_store_end(s, st, err);
+}
+
+vb_status vb_store_forget_failed(vb_store *s, vb_err *err)
+{
+    int64_t n = 0;
+    vb_status st = vb_db_int(&n, NULL, s->db, err, "SELECT count(*) FROM trial WHERE status <> 'done'", "");
+
+    if (st || n == 0 || (st = vb_store_begin(s, err)))
+        return st;
+    return vb_store_end(s, vb_db_run(s->db, err, "DELETE FROM trial WHERE status <> 'done'", ""), err);
+}
+
+/* A number that was not told is NULL. */
+static double unless(int v, int none) { return v == none ? NAN : (double)v; }
+
+vb_status vb_store_attempt(vb_store *s, const vb_trial_key *key, const vb_attempt *a, vb_err *err)
+{
+    char now[32], file[VB_SHARD_PATH_MAX];
+    int64_t video, variant;
+    vb_status st;
+
+    if ((st = vb_store_shard_name(file, key, err)) || (st = vb_store_begin(s, err)))
+        return st;
+    vb_store_now(now);
+    if ((st = vb_record_video(&video, s->db, key->video, err)) == VB_OK &&
+        (st = vb_record_variant(&variant, s->db, &key->variant, err)) == VB_OK)
+        st = vb_db_run(s->db, err,
+                       "INSERT INTO attempt (video_id, variant_id, repetition, run_id, epoch, ended_utc, host, device, outcome,"
+                       " detail, signal, exit_code, last_frame, last_stage, duration_ms) VALUES (?1, ?2, ?3, nullif(?4, ''),"
+                       " ?5, ?6, ?7, ?8, ?9, ?10, CAST(?11 AS INTEGER), CAST(?12 AS INTEGER), CAST(?13 AS INTEGER),"
+                       " nullif(?14, ''), ?15)",
+                       "iiisisssssdddsd", video, variant, (int64_t)key->repetition, s->run_id, s->epoch, now, a->host, a->device,
+                       a->outcome, a->detail, unless(a->signal, 0), unless(a->exit_code, 0), unless(a->last_frame, -1),
+                       a->last_stage, a->duration_ms);
+    return vb_store_end(s, st, err);
+}

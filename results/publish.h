@@ -1,0 +1,29 @@
+/* Publishing a file: temporary name, fsync, rename, fsync of the folder. The one place in the project that writes a
+ * result's file, so that a crash at any point leaves the old file, the new file, or a temporary one: never half. */
+#ifndef VB_PUBLISH_H
+#define VB_PUBLISH_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VB_TEMPORARY_PREFIX ".tmp-" /* what recovery removes */
+
+/* A file name built from checked parts: no '/', not "." or "..", not temporary; room for a prefix. */
+bool vb_file_name_ok(const char *name);
+
+/* Opens a sub-folder of dir without following links; created (and its entry made durable) when make is set.
+ * *fd is -1 with VB_OK when it does not exist and make is not set. */
+vb_status vb_folder_open(int *fd, int dir, const char *name, bool make, vb_err *err);
+
+/* bytes [n] become dir/name. */
+vb_status vb_publish(int dir, const char *name, const uint8_t *bytes, size_t n, vb_err *err);
+/* dir/(prefix + name), written and closed by someone else, becomes dir/name. */
+vb_status vb_publish_written(int dir, const char *name, vb_err *err);
+
+/* A regular file of at most most bytes, links not followed. *bytes malloc'ed; *found false: no such file. */
+vb_status vb_read_file(uint8_t **bytes, size_t *n, bool *found, int dir, const char *name, size_t most, vb_err *err);
+
+#endif

@@ -1,0 +1,211 @@
+/* Records of trials as rows; see record.h and sql/schema.sql. */
+#include "record.h"
+
+#include "stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+vb_status vb_record_video(int64_t *id, vb_db *db, const char *name, vb_err *err)
+{
+    vb_status st = vb_db_run(db, err, "INSERT OR IGNORE INTO video (video) VALUES (?1)", "s", name);
+
+    return st ? st : vb_db_int(id, NULL, db, err, "SELECT video_id FROM video WHERE video = ?1", "s", name);
+}
+
+vb_status vb_record_variant(int64_t *id, vb_db *db, const vb_variant *v, vb_err *err)
+{
+    char tag[VB_TAG_MAX];
+    vb_status st;
+
+    vb_variant_tag(tag, v);
+    st = vb_db_run(db, err,
+                   "INSERT OR IGNORE INTO variant (tag, model, prompt, image_size, dtype, bank_dtype, mode)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                   "sssisss", tag, v->setup.model, vb_prompt_kind_name(v->setup.prompt), (int64_t)v->setup.image_size,
+                   vb_dtype_name(v->dtype), vb_bank_name(v->bank), vb_mode_name(v->mode));
+    return st ? st : vb_db_int(id, NULL, db, err, "SELECT variant_id FROM variant WHERE tag = ?1", "s", tag);
+}
+
+static vb_status put_device(int64_t *id, vb_db *db, const vb_trial *t, vb_err *err)
+{
+    const vb_provenance *p = &t->from;
+    /* On a GPU the host's threads do not make another kind of device. */
+    int64_t host, class, threads = strcmp(p->device_kind, "cuda") == 0 ? 0 : t->threads;
+    vb_status st;
+
+    if ((st = vb_db_run(db, err, "INSERT OR IGNORE INTO host (host, arch) VALUES (?1, ?2)", "ss", p->host, p->arch)) ||
+        (st = vb_db_int(&host, NULL, db, err, "SELECT host_id FROM host WHERE host = ?1 AND arch = ?2", "ss", p->host, p->arch)) ||
+        (st = vb_db_run(db, err,
+                        "INSERT OR IGNORE INTO device_class (device_kind, device, capability, power_mode, threads)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "ssssi", p->device_kind, p->device, p->capability, p->power_mode, threads)) ||
+        (st = vb_db_int(&class, NULL, db, err,
+                        "SELECT device_class_id FROM device_class WHERE device_kind = ?1 AND device = ?2"
+                        " AND capability = ?3 AND power_mode = ?4 AND threads = ?5",
+                        "ssssi", p->device_kind, p->device, p->capability, p->power_mode, threads)) ||
+        (st = vb_db_run(db, err, "INSERT OR IGNORE INTO device (host_id, device_class_id, device_uuid) VALUES (?1, ?2, ?3)",
+                        "iis", host, class, p->device_uuid)))
+        return st;
+    return vb_db_int(id, NULL, db, err,
+                     "SELECT device_id FROM device WHERE host_id = ?1 AND device_class_id = ?2 AND device_uuid = ?3", "iis",
+                     host, class, p->device_uuid);
+}
+
+static vb_status put_provenance(int64_t *id, vb_db *db, const vb_provenance *p, vb_err *err)
+{
+    vb_status st = vb_db_run(db, err,
+                             "INSERT OR IGNORE INTO provenance (savbench_version, git_revision, torch, cuda, driver,"
+                             " checkpoint, checkpoint_sha256, postprocess, point_rule, options, deviation)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                             "sssssssssss", p->savbench_version, p->git_revision, p->torch, p->cuda, p->driver,
+                             p->checkpoint, p->checkpoint_sha256, p->postprocess, p->point_rule, p->options, p->deviation);
+
+    if (st)
+        return st;
+    return vb_db_int(id, NULL, db, err,
+                     "SELECT provenance_id FROM provenance WHERE savbench_version = ?1 AND git_revision = ?2 AND torch = ?3"
+                     " AND cuda = ?4 AND driver = ?5 AND checkpoint = ?6 AND checkpoint_sha256 = ?7 AND postprocess = ?8"
+                     " AND point_rule = ?9 AND options = ?10 AND deviation = ?11",
+                     "sssssssssss", p->savbench_version, p->git_revision, p->torch, p->cuda, p->driver, p->checkpoint,
+                     p->checkpoint_sha256, p->postprocess, p->point_rule, p->options, p->deviation);
+}
+
+void vb_record_timed(const vb_trial *t, int64_t *n_timed, double *timed_ms)
+{
+    double sum = 0, begin = NAN, end = 0;
+    int64_t n = 0;
+
+    for (int32_t i = 0; i < t->n_frames; i++) {
+        const vb_frame_row *r = &t->frames[i];
+
+        if (r->first) {
+            begin = isnan(begin) || r->end_ms > begin ? r->end_ms : begin;
+            continue;
+        }
+        n++;
+        sum += r->latency_ms;
+        end = r->end_ms > end ? r->end_ms : end;
+    }
+    if (t->key.variant.mode == VB_OFFLINE && n > 0)
+        sum = end - (isnan(begin) ? t->frames[0].start_ms : begin);
+    *n_timed = n;
+    *timed_ms = sum;
+}
+
+static vb_status put_stages(vb_db *db, int64_t trial, const vb_trial *t, vb_err *err)
+{
+    double *v = malloc(((size_t)t->n_frames + 1) * sizeof *v);
+    vb_status st = VB_OK;
+
+    if (!v)
+        return vb_fail(err, VB_ENOMEM, "times of %d frames", t->n_frames);
+    for (int stage = 0; st == VB_OK && stage <= VB_STAGE_COUNT; stage++) {
+        size_t n = 0;
+        vb_summary s;
+
+        for (int32_t i = 0; i < t->n_frames; i++)
+            if (!t->frames[i].first)
+                v[n++] = stage == VB_STAGE_COUNT ? t->frames[i].latency_ms : t->frames[i].stage_ms[stage];
+        s = vb_summarize(v, n);
+        st = vb_db_run(db, err,
+                       "INSERT INTO trial_stage (trial_id, stage, n, mean_ms, median_ms, p95_ms, p99_ms, max_ms)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                       "isiddddd", trial, stage == VB_STAGE_COUNT ? "latency" : vb_stage_name((vb_stage)stage), (int64_t)n,
+                       s.mean, s.median, s.p95, s.p99, s.max);
+    }
+    free(v);
+    return st;
+}
+
+static vb_status put_objects(vb_db *db, int64_t trial, int64_t video, const vb_trial *t, vb_err *err)
+{
+    vb_status st = VB_OK;
+
+    for (int32_t i = 0; st == VB_OK && i < t->n_objects; i++) {
+        const vb_object_row *o = &t->objects[i];
+        bool scored = o->n_counted > 0;
+        double j = scored ? o->j : NAN, f = scored ? o->f : NAN;
+
+        st = vb_db_run(db, err, "INSERT OR IGNORE INTO object (video_id, obj_id) VALUES (?1, ?2)", "is", video, o->obj_id);
+        if (st == VB_OK)
+            st = vb_db_run(db, err,
+                           "INSERT INTO trial_object (trial_id, object_id, prompt_frame, prompt, n_counted, j, f, jf)"
+                           " SELECT ?1, object_id, ?4, ?5, ?6, ?7, ?8, ?9 FROM object WHERE video_id = ?2 AND obj_id = ?3",
+                           "iisisiddd", trial, video, o->obj_id, (int64_t)o->prompt_frame, o->prompt, (int64_t)o->n_counted,
+                           j, f, (j + f) / 2);
+    }
+    return st;
+}
+
+static vb_status put_attention(vb_db *db, int64_t trial, const vb_trial *t, vb_err *err)
+{
+    vb_status st = VB_OK;
+
+    for (int32_t i = 0; st == VB_OK && i < t->n_attention; i++) {
+        const vb_attention_row *a = &t->attention[i];
+
+        st = vb_db_run(db, err,
+                       "INSERT INTO attention (trial_id, site, dtype, backend, op, reason, batch, heads, q_len, k_len,"
+                       " head_dim, calls) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                       "isssssiiiiii", trial, a->site, a->dtype, a->backend, a->op, a->reason, (int64_t)a->batch,
+                       (int64_t)a->heads, (int64_t)a->q_len, (int64_t)a->k_len, (int64_t)a->head_dim, a->calls);
+    }
+    return st;
+}
+
+/* -1 means "not told": NULL. Byte counts are exact as double up to 2^53. */
+static double told(int64_t v) { return v < 0 ? NAN : (double)v; }
+
+static vb_status put_trial(int64_t *id, vb_db *db, int64_t video, int64_t variant, int64_t device, int64_t provenance,
+                           const vb_trial *t, const vb_record_source *from, vb_err *err)
+{
+    double j, f, timed_ms;
+    int64_t n_timed, n_scored = 0, nonfinite = 0;
+    vb_status st;
+
+    vb_trial_mean(t, &j, &f);
+    vb_record_timed(t, &n_timed, &timed_ms);
+    for (int32_t i = 0; i < t->n_objects; i++)
+        n_scored += t->objects[i].n_counted > 0;
+    for (int32_t i = 0; i < t->n_frames; i++)
+        nonfinite += t->frames[i].nonfinite;
+    st = vb_db_run(db, err,
+                   "INSERT INTO trial (video_id, variant_id, repetition, status, epoch, recorded_utc, run_id, device_id,"
+                   " provenance_id, started_utc, shard, shard_sha256, shard_bytes, n_frames, n_objects, n_scored, j, f, jf,"
+                   " n_timed, timed_ms, fps, wall_ms, warmup_ms, peak_device_bytes, peak_rss_bytes, weights_bytes,"
+                   " holes_filled, nonfinite, order_in_block, threads)"
+                   " VALUES (?1, ?2, ?3, 'done', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+                   " ?20, ?21, ?22, ?23, CAST(?24 AS INTEGER), CAST(?25 AS INTEGER), CAST(?26 AS INTEGER),"
+                   " CAST(?27 AS INTEGER), ?28, ?29, ?30)",
+                   "iiiissiisssiiiidddiddddddddiii", video, variant, (int64_t)t->key.repetition, from->epoch,
+                   from->recorded_utc, t->from.run_id, device, provenance, t->from.started_utc, from->shard, from->sha256,
+                   from->bytes, (int64_t)t->n_frames, (int64_t)t->n_objects, n_scored, j, f, (j + f) / 2, n_timed,
+                   n_timed ? timed_ms : NAN, n_timed && timed_ms > 0 ? 1000.0 * (double)n_timed / timed_ms : NAN, t->wall_ms,
+                   t->warmup_ms, told(t->peak_device_bytes), told(t->peak_rss_bytes), told(t->weights_bytes),
+                   told(t->holes_filled), nonfinite, (int64_t)t->order_in_block, (int64_t)t->threads);
+    *id = sqlite3_last_insert_rowid(vb_db_handle(db));
+    return st;
+}
+
+vb_status vb_record_done(vb_db *db, const vb_trial *t, const vb_record_source *from, vb_err *err)
+{
+    int64_t video, variant, device, provenance, trial;
+    vb_status st;
+
+    if ((st = vb_record_video(&video, db, t->key.video, err)) ||
+        (st = vb_record_variant(&variant, db, &t->key.variant, err)) || (st = put_device(&device, db, t, err)) ||
+        (st = put_provenance(&provenance, db, &t->from, err)) ||
+        (st = vb_db_run(db, err, "INSERT OR IGNORE INTO run (run_id, started_utc) VALUES (?1, ?2)", "ss", t->from.run_id,
+                        t->from.started_utc)) ||
+        (st = vb_db_run(db, err,
+                        "UPDATE video SET h = ?2, w = ?3, n_frames = ?4, n_objects = ?5 WHERE video_id = ?1 AND h IS NULL",
+                        "iiiii", video, (int64_t)t->h, (int64_t)t->w, (int64_t)t->n_video_frames, (int64_t)t->n_objects)) ||
+        (st = vb_db_run(db, err, "DELETE FROM trial WHERE video_id = ?1 AND variant_id = ?2 AND repetition = ?3", "iii", video,
+                        variant, (int64_t)t->key.repetition)) ||
+        (st = put_trial(&trial, db, video, variant, device, provenance, t, from, err)) ||
+        (st = put_objects(db, trial, video, t, err)) || (st = put_stages(db, trial, t, err)))
+        return st;
+    return put_attention(db, trial, t, err);
+}

@@ -1,0 +1,255 @@
+/* Recovery, at each start: makes folder and database say the same again after any kind of end.
+ *   a done row whose shard is missing or altered: the row goes, the trial runs again
+ *   a valid shard without a done row: the row is made from it
+ *   an invalid shard without a row, and every temporary file: removed */
+#include "hash.h"
+#include "publish.h"
+#include "record.h"
+#include "shard.h"
+#include "store_impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    char path[512]; /* shards/VIDEO/FILE */
+    char sha256[65];
+    int64_t trial_id, bytes;
+} vb_known;
+
+typedef struct {
+    char **name;
+    size_t n, room;
+} vb_listing;
+
+static void free_listing(vb_listing *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->name[i]);
+    free(l->name);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Names in a folder, sorted; fd stays the caller's. */
+static vb_status list_folder(vb_listing *out, int fd, vb_err *err)
+{
+    vb_listing l = {0};
+    vb_status st = VB_OK;
+    int again = dup(fd);
+    DIR *d = again < 0 ? NULL : fdopendir(again);
+
+    if (!d) {
+        if (again >= 0)
+            close(again);
+        return vb_fail(err, VB_EIO, "list folder: %s", strerror(errno));
+    }
+    rewinddir(d);
+    for (struct dirent *e; st == VB_OK && (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+            continue;
+        if (l.n == l.room) {
+            size_t room = l.room ? 2 * l.room : 64;
+            char **more = realloc(l.name, room * sizeof *more);
+
+            if (!more) {
+                st = vb_fail(err, VB_ENOMEM, "list folder");
+                break;
+            }
+            l.name = more;
+            l.room = room;
+        }
+        if (!(l.name[l.n] = strdup(e->d_name)))
+            st = vb_fail(err, VB_ENOMEM, "list folder");
+        else
+            l.n++;
+    }
+    closedir(d);
+    if (st) {
+        free_listing(&l);
+        return st;
+    }
+    if (l.n > 1)
+        qsort(l.name, l.n, sizeof *l.name, by_name);
+    *out = l;
+    return VB_OK;
+}
+
+static bool is_temporary(const char *name) { return strncmp(name, VB_TEMPORARY_PREFIX, sizeof VB_TEMPORARY_PREFIX - 1) == 0; }
+
+static vb_status remove_temporaries(int fd, const vb_listing *l, vb_recovery *r, vb_err *err)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (is_temporary(l->name[i])) {
+            if (unlinkat(fd, l->name[i], 0) != 0)
+                return vb_fail(err, VB_EIO, "remove '%s': %s", l->name[i], strerror(errno));
+            r->temporaries++;
+        }
+    return VB_OK;
+}
+
+/* Reads shards/VIDEO/FILE; *found false: missing or no file that could be a shard. */
+static vb_status read_shard(uint8_t **bytes, size_t *n, bool *found, vb_store *s, const char *video, const char *file, vb_err *err)
+{
+    int fd = -1;
+    vb_err why;
+    vb_status st;
+
+    *found = false;
+    if (s->shards < 0)
+        return VB_OK;
+    if ((st = vb_folder_open(&fd, s->shards, video, false, err)) || fd < 0)
+        return st;
+    st = vb_read_file(bytes, n, found, fd, file, VB_SHARD_MAX_BYTES, &why);
+    close(fd);
+    if (st == VB_EFORMAT) {
+        *found = false;
+        return VB_OK;
+    }
+    return st ? vb_fail(err, st, "%s", why.msg) : VB_OK;
+}
+
+/* The row's shard is there and is what was committed. */
+static vb_status row_holds(bool *holds, vb_store *s, const vb_known *k, vb_err *err)
+{
+    char video[VB_NAME_MAX] = "", hash[65];
+    const char *file = strrchr(k->path, '/');
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    vb_status st;
+
+    *holds = false;
+    if (sscanf(k->path, "shards/%63[^/]/", video) != 1 || !vb_name_ok(video) || !file || !vb_file_name_ok(file + 1))
+        return VB_OK;
+    if ((st = read_shard(&bytes, &n, holds, s, video, file + 1, err)) || !*holds)
+        return st;
+    *holds = (int64_t)n == k->bytes;
+    if (*holds && (st = vb_sha256(hash, bytes, n, err)) == VB_OK)
+        *holds = strcmp(hash, k->sha256) == 0;
+    free(bytes);
+    return st;
+}
+
+static vb_status check_rows(vb_store *s, vb_recovery *r, vb_err *err)
+{
+    int64_t last = 0;
+
+    for (;;) {
+        sqlite3_stmt *q;
+        vb_known k = {0};
+        bool row, holds;
+        vb_status st = vb_db_query(&q, s->db, err,
+                                   "SELECT trial_id, shard, shard_sha256, shard_bytes FROM trial"
+                                   " WHERE status = 'done' AND trial_id > ?1 ORDER BY trial_id LIMIT 1",
+                                   "i", last);
+
+        if (st || (st = vb_db_step(&row, s->db, q, err)) || !row)
+            return st;
+        last = k.trial_id = sqlite3_column_int64(q, 0);
+        vb_db_text(k.path, sizeof k.path, q, 1);
+        vb_db_text(k.sha256, sizeof k.sha256, q, 2);
+        k.bytes = sqlite3_column_int64(q, 3);
+        sqlite3_reset(q);
+        if ((st = row_holds(&holds, s, &k, err)))
+            return st;
+        if (holds)
+            continue;
+        vb_log(&s->log, VB_LOG_WARN, "%s is missing or altered: its trial runs again", k.path);
+        if ((st = vb_store_begin(s, err)) ||
+            (st = vb_store_end(s, vb_db_run(s->db, err, "DELETE FROM trial WHERE trial_id = ?1", "i", k.trial_id), err)))
+            return st;
+        r->redone++;
+    }
+}
+
+/* A shard that no done row names: adopted when it is whole and lies under its own name, else removed. */
+static vb_status adopt(vb_store *s, int folder, const char *video, const char *file, vb_recovery *r, vb_err *err)
+{
+    char path[512], now[32], own[VB_SHARD_PATH_MAX], hash[65];
+    vb_record_source from = {0, now, path, hash, 0};
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    bool found = false;
+    vb_trial t = {0};
+    vb_err why = {VB_OK, "no regular file"};
+    vb_status st = read_shard(&bytes, &n, &found, s, video, file, err);
+
+    if (st)
+        return st;
+    snprintf(path, sizeof path, "shards/%s/%s", video, file);
+    if (!found || vb_shard_decode(&t, bytes, n, &why) || vb_store_shard_name(own, &t.key, &why) || strcmp(own, file) != 0 ||
+        strcmp(t.key.video, video) != 0) {
+        vb_log(&s->log, VB_LOG_WARN, "%s has no record and is not valid (%s): removed", path,
+               why.code ? why.msg : "it is of another trial");
+        if (unlinkat(folder, file, 0) != 0)
+            st = vb_fail(err, VB_EIO, "remove '%s': %s", path, strerror(errno));
+        r->refused++;
+        goto out;
+    }
+    if ((st = vb_sha256(hash, bytes, n, err)) || (st = vb_store_begin(s, err)))
+        goto out;
+    from.bytes = (int64_t)n;
+    from.epoch = s->epoch;
+    vb_store_now(now);
+    if ((st = vb_store_end(s, vb_record_done(s->db, &t, &from, err), err)) == VB_OK)
+        r->adopted++;
+out:
+    vb_trial_deinit(&t);
+    free(bytes);
+    return st;
+}
+
+static vb_status recover_folder(vb_store *s, const char *video, vb_recovery *r, vb_err *err)
+{
+    vb_listing l = {0};
+    int fd = -1;
+    vb_status st = vb_folder_open(&fd, s->shards, video, false, err);
+
+    if (st || fd < 0)
+        return st;
+    if ((st = list_folder(&l, fd, err)) || (st = remove_temporaries(fd, &l, r, err)))
+        goto out;
+    for (size_t i = 0; st == VB_OK && i < l.n; i++) {
+        const char *end = strrchr(l.name[i], '.');
+        char path[512];
+        int64_t known = 0;
+
+        if (is_temporary(l.name[i]) || !end || strcmp(end, ".h5") != 0 || !vb_file_name_ok(l.name[i]))
+            continue;
+        snprintf(path, sizeof path, "shards/%s/%s", video, l.name[i]);
+        st = vb_db_int(&known, NULL, s->db, err, "SELECT count(*) FROM trial WHERE shard = ?1 AND status = 'done'", "s", path);
+        if (st == VB_OK && !known)
+            st = adopt(s, fd, video, l.name[i], r, err);
+    }
+out:
+    free_listing(&l);
+    close(fd);
+    return st;
+}
+
+vb_status vb_store_recover(vb_store *s, vb_recovery *out, vb_err *err)
+{
+    vb_listing l = {0};
+    vb_recovery r = {0};
+    vb_status st;
+
+    if ((st = list_folder(&l, s->dir, err)) || (st = remove_temporaries(s->dir, &l, &r, err)))
+        goto out;
+    free_listing(&l);
+    l = (vb_listing){0};
+    if ((st = check_rows(s, &r, err)) || s->shards < 0)
+        goto out;
+    if ((st = list_folder(&l, s->shards, err)))
+        goto out;
+    for (size_t i = 0; st == VB_OK && i < l.n; i++)
+        if (vb_name_ok(l.name[i]))
+            st = recover_folder(s, l.name[i], &r, err);
+out:
+    free_listing(&l);
+    *out = r;
+    return st;
+}

@@ -1,0 +1,101 @@
+/* Schema and its versions; see schema.h. */
+#include "schema.h"
+
+#include "hash.h"
+#include "sql_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define APPLICATION_ID 0x53415642 /* "SAVB" */
+
+/* migrations[v] takes a database of version v to v + 1. */
+static const char *const migrations[VB_SCHEMA_VERSION] = {vb_sql_schema};
+
+static vb_status drop_views(vb_db *db, vb_err *err)
+{
+    for (;;) {
+        sqlite3_stmt *s;
+        char name[128] = "", sql[192];
+        bool row;
+        vb_status st = vb_db_query(&s, db, err, "SELECT name FROM sqlite_schema WHERE type = 'view' LIMIT 1", "");
+
+        if (st || (st = vb_db_step(&row, db, s, err)) || !row)
+            return st;
+        vb_db_text(name, sizeof name, s, 0);
+        sqlite3_reset(s);
+        sqlite3_snprintf(sizeof sql, sql, "DROP VIEW \"%w\"", name);
+        if ((st = vb_db_exec(db, sql, err)))
+            return st;
+    }
+}
+
+static vb_status refresh_views(vb_db *db, vb_err *err)
+{
+    int64_t same = 0;
+    char hash[65];
+    vb_status st = vb_sha256(hash, vb_sql_views, strlen(vb_sql_views), err);
+
+    if (st || (st = vb_db_int(&same, NULL, db, err, "SELECT views_sha256 = ?1 FROM store", "s", hash)) || same)
+        return st;
+    if ((st = drop_views(db, err)) || (st = vb_db_exec(db, vb_sql_views, err)))
+        return st;
+    return vb_db_run(db, err, "UPDATE store SET views_sha256 = ?1", "s", hash);
+}
+
+static vb_status read_version(int64_t *version, vb_db *db, vb_err *err)
+{
+    int64_t application = 0, things = 0;
+    vb_status st;
+
+    if ((st = vb_db_int(&application, NULL, db, err, "PRAGMA application_id", "")) ||
+        (st = vb_db_int(version, NULL, db, err, "PRAGMA user_version", "")) ||
+        (st = vb_db_int(&things, NULL, db, err, "SELECT count(*) FROM sqlite_schema", "")))
+        return st;
+    if (application != APPLICATION_ID && (application || *version || things))
+        return vb_fail(err, VB_ESTORE, "summary.db is a database of another program; choose another --out-dir");
+    if (*version > VB_SCHEMA_VERSION || *version < 0)
+        return vb_fail(err, VB_ESTORE, "summary.db has schema %lld, this savbench knows %d: use the newer savbench that wrote it",
+                       (long long)*version, VB_SCHEMA_VERSION);
+    return VB_OK;
+}
+
+vb_status vb_schema_apply(vb_db *db, vb_err *err)
+{
+    int64_t version = 0, same = 0;
+    char pragma[96], hash[65];
+    vb_status st = read_version(&version, db, err);
+
+    if (st || (st = vb_sha256(hash, vb_sql_views, strlen(vb_sql_views), err)))
+        return st;
+    if (version == VB_SCHEMA_VERSION) {
+        st = vb_db_int(&same, NULL, db, err, "SELECT views_sha256 = ?1 FROM store", "s", hash);
+        if (st || same)
+            return st;
+    }
+    if ((st = vb_db_begin(db, err)))
+        return st;
+    /* Again, now that nobody else can be at it. */
+    st = read_version(&version, db, err);
+    for (; st == VB_OK && version < VB_SCHEMA_VERSION; version++)
+        st = vb_db_exec(db, migrations[version], err);
+    if (st == VB_OK) {
+        snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
+                 VB_SCHEMA_VERSION);
+        st = vb_db_exec(db, pragma, err);
+    }
+    if (st == VB_OK)
+        st = refresh_views(db, err);
+    return vb_db_end(db, st, err);
+}
+
+vb_status vb_schema_check(vb_db *db, const char *shown, vb_err *err)
+{
+    int64_t version = 0;
+    vb_status st = read_version(&version, db, err);
+
+    if (st == VB_OK && version != VB_SCHEMA_VERSION)
+        st = vb_fail(err, VB_ESTORE, "'%s' has schema %lld, this savbench reads %d: run `savbench finalize` on its folder",
+                     shown, (long long)version, VB_SCHEMA_VERSION);
+    return st;
+}

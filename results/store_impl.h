@@ -1,0 +1,37 @@
+/* What the parts of the store share: store.c (life, runs, plan's facts), commit.c, recover.c. Not for others. */
+#ifndef VB_STORE_IMPL_H
+#define VB_STORE_IMPL_H
+
+#include "db.h"
+#include "lock.h"
+#include "log.h"
+#include "paths.h"
+#include "store.h"
+
+#define VB_SHARD_PATH_MAX 300
+
+struct vb_store {
+    vb_paths paths;
+    int dir;    /* OUT */
+    int shards; /* OUT/shards, or -1 while there is none */
+    vb_lock lock;
+    vb_db *db;
+    vb_logger log;
+    int64_t epoch;    /* 0 until this process first writes */
+    bool batch;       /* a transaction of facts that may be lost is open */
+    char run_id[40];  /* "" before begin_run */
+    char *run_options, *run_argv, started_utc[32];
+    bool run_written;
+};
+
+/* Begins a durable write: the first one takes an epoch and writes the run's row; each checks that the epoch is still
+ * ours (VB_ESTORE when another coordinator has taken over). End with vb_store_end. */
+vb_status vb_store_begin(vb_store *s, vb_err *err);
+vb_status vb_store_end(vb_store *s, vb_status st, vb_err *err);
+
+void vb_store_now(char out[32]); /* "2026-01-31T12:00:00Z" */
+
+/* The parts of a shard's path: folder (video) and file name. VB_EARG when a part is no plain name. */
+vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *key, vb_err *err);
+
+#endif

@@ -1,0 +1,249 @@
+-- Schema 1 of summary.db: what was measured (base tables, written with each record) and what `finalize` makes of it
+-- (derived tables). Numbers are defined in METRICS.md; the views over them are in views.sql.
+-- J, F and J&F are 0..1; times are milliseconds; NULL means: not measured, or not told by the device.
+
+CREATE TABLE store (
+  one          INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch        INTEGER NOT NULL, -- one more with each process that writes; an older one's writes are refused
+  views_sha256 TEXT NOT NULL,    -- of the views.sql that the views were made from
+  derived_key  TEXT              -- hash of the records that the derived tables were made from; NULL: not made
+) STRICT;
+INSERT INTO store VALUES (1, 0, '', NULL);
+
+-- One start of the coordinator.
+CREATE TABLE run (
+  run_id      TEXT PRIMARY KEY,
+  epoch       INTEGER,
+  started_utc TEXT,
+  ended_utc   TEXT, -- NULL: it goes on, or was cut off
+  how         TEXT, -- 'done', 'failed', 'drained'
+  argv        TEXT,
+  options     TEXT  -- JSON, every option by its canonical name
+) STRICT;
+
+CREATE TABLE host (
+  host_id INTEGER PRIMARY KEY,
+  host    TEXT NOT NULL,
+  arch    TEXT NOT NULL,
+  UNIQUE (host, arch)
+) STRICT;
+
+-- A kind of device: what results are grouped by. Power mode is part of it, and on a CPU the number of threads.
+CREATE TABLE device_class (
+  device_class_id INTEGER PRIMARY KEY,
+  device_kind     TEXT NOT NULL, -- 'cpu', 'cuda'
+  device          TEXT NOT NULL,
+  capability      TEXT NOT NULL,
+  power_mode      TEXT NOT NULL,
+  threads         INTEGER NOT NULL, -- 0 where it does not matter
+  label           TEXT NOT NULL GENERATED ALWAYS AS (
+                    device || CASE WHEN power_mode <> '' THEN ', ' || power_mode ELSE '' END
+                           || CASE WHEN threads > 0 THEN ', ' || threads || CASE threads WHEN 1 THEN ' thread' ELSE ' threads' END
+                                   ELSE '' END) STORED,
+  UNIQUE (device_kind, device, capability, power_mode, threads)
+) STRICT;
+
+-- One physical device: what comparisons are paired on.
+CREATE TABLE device (
+  device_id       INTEGER PRIMARY KEY,
+  host_id         INTEGER NOT NULL REFERENCES host,
+  device_class_id INTEGER NOT NULL REFERENCES device_class,
+  device_uuid     TEXT NOT NULL,
+  UNIQUE (host_id, device_class_id, device_uuid)
+) STRICT;
+
+CREATE TABLE variant (
+  variant_id INTEGER PRIMARY KEY,
+  tag        TEXT NOT NULL UNIQUE,
+  model      TEXT NOT NULL,
+  prompt     TEXT NOT NULL,
+  image_size INTEGER NOT NULL,
+  dtype      TEXT NOT NULL,
+  bank_dtype TEXT NOT NULL,
+  mode       TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE video (
+  video_id  INTEGER PRIMARY KEY,
+  video     TEXT NOT NULL UNIQUE,
+  h         INTEGER, -- pixels
+  w         INTEGER,
+  n_frames  INTEGER,
+  n_objects INTEGER,
+  error     TEXT     -- why it cannot be used; NULL: it can
+) STRICT;
+
+CREATE TABLE object (
+  object_id INTEGER PRIMARY KEY,
+  video_id  INTEGER NOT NULL REFERENCES video,
+  obj_id    TEXT NOT NULL,
+  UNIQUE (video_id, obj_id)
+) STRICT;
+
+-- What a trial ran with, by the names of the shard's attributes.
+CREATE TABLE provenance (
+  provenance_id     INTEGER PRIMARY KEY,
+  savbench_version  TEXT NOT NULL,
+  git_revision      TEXT NOT NULL,
+  torch             TEXT NOT NULL,
+  cuda              TEXT NOT NULL,
+  driver            TEXT NOT NULL,
+  checkpoint        TEXT NOT NULL,
+  checkpoint_sha256 TEXT NOT NULL,
+  postprocess       TEXT NOT NULL,
+  point_rule        TEXT NOT NULL,
+  options           TEXT NOT NULL,
+  deviation         TEXT NOT NULL,
+  UNIQUE (savbench_version, git_revision, torch, cuda, driver, checkpoint, checkpoint_sha256, postprocess, point_rule,
+          options, deviation)
+) STRICT;
+
+CREATE TABLE trial (
+  trial_id          INTEGER PRIMARY KEY,
+  video_id          INTEGER NOT NULL REFERENCES video,
+  variant_id        INTEGER NOT NULL REFERENCES variant,
+  repetition        INTEGER NOT NULL,
+  status            TEXT NOT NULL CHECK (status IN ('done', 'failed', 'quarantined')),
+  epoch             INTEGER NOT NULL,
+  recorded_utc      TEXT NOT NULL,
+  -- a failed trial
+  code              TEXT,
+  reason            TEXT,
+  failed_host       TEXT,
+  failed_device     TEXT,
+  -- a done trial
+  run_id            TEXT REFERENCES run,
+  device_id         INTEGER REFERENCES device,
+  provenance_id     INTEGER REFERENCES provenance,
+  started_utc       TEXT,
+  shard             TEXT UNIQUE, -- path in the output folder
+  shard_sha256      TEXT,
+  shard_bytes       INTEGER,
+  n_frames          INTEGER,
+  n_objects         INTEGER,
+  n_scored          INTEGER,     -- objects that enter j, f, jf
+  j                 REAL,
+  f                 REAL,
+  jf                REAL,
+  n_timed           INTEGER,     -- frames that enter times and FPS
+  timed_ms          REAL,        -- fps = 1000 n_timed / timed_ms
+  fps               REAL,
+  wall_ms           REAL,
+  warmup_ms         REAL,
+  peak_device_bytes INTEGER,
+  peak_rss_bytes    INTEGER,
+  weights_bytes     INTEGER,
+  energy_j          REAL,
+  holes_filled      INTEGER,     -- pixels
+  nonfinite         INTEGER,     -- NaN and Inf among mask logits
+  order_in_block    INTEGER,
+  threads           INTEGER,
+  UNIQUE (video_id, variant_id, repetition),
+  CHECK (status <> 'done' OR (shard IS NOT NULL AND shard_sha256 IS NOT NULL AND device_id IS NOT NULL))
+) STRICT;
+CREATE INDEX trial_by_variant ON trial (variant_id, device_id);
+
+CREATE TABLE trial_object (
+  trial_id     INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  object_id    INTEGER NOT NULL REFERENCES object,
+  prompt_frame INTEGER NOT NULL,
+  prompt       TEXT NOT NULL,
+  n_counted    INTEGER NOT NULL, -- frames in the means; 0: the object has no j, f, jf
+  j            REAL,
+  f            REAL,
+  jf           REAL,
+  PRIMARY KEY (trial_id, object_id)
+) STRICT, WITHOUT ROWID;
+
+-- Times of a trial's frames by stage; stage 'latency' is the whole frame.
+CREATE TABLE trial_stage (
+  trial_id  INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  stage     TEXT NOT NULL,
+  n         INTEGER NOT NULL,
+  mean_ms   REAL,
+  median_ms REAL, -- this and the percentiles: NULL when n is too small for them
+  p95_ms    REAL,
+  p99_ms    REAL,
+  max_ms    REAL,
+  PRIMARY KEY (trial_id, stage)
+) STRICT, WITHOUT ROWID;
+
+-- Attention sites as they ran.
+CREATE TABLE attention (
+  attention_id INTEGER PRIMARY KEY,
+  trial_id     INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  site         TEXT NOT NULL,
+  dtype        TEXT NOT NULL,
+  backend      TEXT NOT NULL,
+  op           TEXT NOT NULL,
+  reason       TEXT NOT NULL, -- why it was not flash
+  batch        INTEGER NOT NULL,
+  heads        INTEGER NOT NULL,
+  q_len        INTEGER NOT NULL,
+  k_len        INTEGER NOT NULL,
+  head_dim     INTEGER NOT NULL,
+  calls        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX attention_by_trial ON attention (trial_id);
+
+-- Every time that a trial was begun, whatever came of it.
+CREATE TABLE attempt (
+  attempt_id  INTEGER PRIMARY KEY,
+  video_id    INTEGER NOT NULL REFERENCES video,
+  variant_id  INTEGER NOT NULL REFERENCES variant,
+  repetition  INTEGER NOT NULL,
+  run_id      TEXT REFERENCES run,
+  epoch       INTEGER NOT NULL,
+  ended_utc   TEXT NOT NULL,
+  host        TEXT NOT NULL,
+  device      TEXT NOT NULL,
+  outcome     TEXT NOT NULL,
+  detail      TEXT NOT NULL,
+  signal      INTEGER,
+  exit_code   INTEGER,
+  last_frame  INTEGER,
+  last_stage  TEXT,
+  duration_ms REAL NOT NULL
+) STRICT;
+CREATE INDEX attempt_by_trial ON attempt (video_id, variant_id, repetition);
+
+-- Derived by `finalize`.
+
+-- A trial beside its float32 sibling: same video, setup, bank, mode, repetition, device and checkpoint.
+CREATE TABLE trial_pair (
+  trial_id          INTEGER PRIMARY KEY REFERENCES trial ON DELETE CASCADE,
+  baseline_trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  jf_delta          REAL,
+  n_masks           INTEGER NOT NULL, -- stored masks that both have
+  mask_iou          REAL,             -- their mean IoU
+  mask_iou_min      REAL
+) STRICT;
+
+-- As trial_stage, over the frames of all trials of a variant on a kind of device.
+CREATE TABLE variant_stage (
+  variant_id      INTEGER NOT NULL REFERENCES variant,
+  device_class_id INTEGER NOT NULL REFERENCES device_class,
+  stage           TEXT NOT NULL,
+  n               INTEGER NOT NULL,
+  mean_ms         REAL,
+  median_ms       REAL,
+  p95_ms          REAL,
+  p99_ms          REAL,
+  max_ms          REAL,
+  PRIMARY KEY (variant_id, device_class_id, stage)
+) STRICT, WITHOUT ROWID;
+
+-- Mean paired difference to float32 of one metric, with its 95 % interval ('mask_iou': the agreement itself;
+-- 'speedup': the geometric mean of the ratios).
+CREATE TABLE comparison (
+  variant_id      INTEGER NOT NULL REFERENCES variant,
+  device_class_id INTEGER NOT NULL REFERENCES device_class,
+  baseline_id     INTEGER NOT NULL REFERENCES variant,
+  metric          TEXT NOT NULL,
+  n_videos        INTEGER NOT NULL,
+  n_units         INTEGER NOT NULL, -- objects for 'jf', 'j', 'f'; masks for 'mask_iou'; else videos
+  estimate        REAL NOT NULL,
+  low             REAL, -- NULL: fewer than two videos
+  high            REAL,
+  PRIMARY KEY (variant_id, device_class_id, metric)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,18 @@
+/* A trial with every field set, and folders to put results in. */
+#ifndef VB_SAMPLE_H
+#define VB_SAMPLE_H
+
+#include "store.h"
+
+/* Trial number seed: another seed gives other values in every table. Video "v1", variant by dtype, repetition 0. */
+void sample_trial(vb_trial *t, const char *video, vb_dtype dtype, int repetition, unsigned seed);
+vb_trial_key sample_key(const char *video, vb_dtype dtype, int repetition);
+
+/* A new empty folder under $TMPDIR, and its removal with all that is in it. */
+void sample_folder(char path[256]);
+void sample_remove(const char *path);
+
+/* Encodes, commits, frees. Fails the test on an error. */
+void sample_commit(vb_store *s, const vb_trial *t);
+
+#endif

@@ -1,0 +1,404 @@
+/* The store: what is acknowledged stays, what is half goes, a second writer is refused by name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "db.h"
+#include "hash.h"
+#include "sample.h"
+#include "shard.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OK(call)                                       \
+    do {                                               \
+        vb_err err = {0};                              \
+        if ((call) != VB_OK)                           \
+            fail_msg("%s: %s", #call, err.msg);        \
+    } while (0)
+#define SHARD_OF(video, dtype) "shards/" video "/edgetam,point,512," dtype ",bank-bfloat16,stream_r0.h5"
+
+static int make_folder(void **state)
+{
+    static char path[256];
+
+    sample_folder(path);
+    *state = path;
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    sample_remove(*state);
+    return 0;
+}
+
+static vb_trial_status status_of(vb_store *s, const char *video, vb_dtype dtype)
+{
+    vb_trial_key k = sample_key(video, dtype, 0);
+    vb_trial_status st;
+
+    OK(vb_store_status(s, &k, &st, &err));
+    return st;
+}
+
+static int64_t ask(const char *folder, const char *sql)
+{
+    char path[300];
+    vb_db *db;
+    int64_t v = -1;
+
+    snprintf(path, sizeof path, "%s/summary.db", folder);
+    OK(vb_db_open(&db, path, VB_DB_READ, &err));
+    OK(vb_db_int(&v, NULL, db, &err, sql, ""));
+    vb_db_close(db);
+    return v;
+}
+
+static void commit(vb_store *s, const char *video, vb_dtype dtype, unsigned seed)
+{
+    vb_trial t;
+
+    sample_trial(&t, video, dtype, 0, seed);
+    sample_commit(s, &t);
+    vb_trial_deinit(&t);
+}
+
+static bool exists(const char *folder, const char *name)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void spoil(const char *folder, const char *name)
+{
+    char path[600], c;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_true((fd = open(path, O_RDWR)) >= 0);
+    assert_int_equal(pread(fd, &c, 1, 3000), 1);
+    c ^= 4;
+    assert_int_equal(pwrite(fd, &c, 1, 3000), 1);
+    close(fd);
+}
+
+static void commit_makes_shard_and_rows(void **state)
+{
+    const char *out = *state;
+    int64_t done, failed;
+    vb_store *s;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    OK(vb_store_begin_run(s, "run-1", "{\"seed\": 1}", "savbench run", &err));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_MISSING);
+    commit(s, "v1", VB_FLOAT32, 1);
+    assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_DONE);
+    OK(vb_store_counts(s, &done, &failed, &err));
+    assert_int_equal(done, 1);
+    assert_int_equal(failed, 0);
+    OK(vb_store_end_run(s, "run-1", "done", &err));
+    vb_store_close(s);
+    assert_true(exists(out, SHARD_OF("v1", "float32")));
+    assert_int_equal(ask(out, "SELECT count(*) FROM run WHERE how = 'done' AND argv = 'savbench run' AND epoch = 1"), 1);
+    assert_int_equal(ask(out, "SELECT count(*) FROM trial_object WHERE abs(jf - (j + f) / 2) < 1e-12"), 2);
+    /* 24 frames after the first: latencies 42 .. 65, nearest rank. */
+    assert_int_equal(ask(out, "SELECT median_ms = 53 AND p95_ms = 64 AND max_ms = 65 AND p99_ms IS NULL AND n = 24"
+                              " FROM trial_stage WHERE stage = 'latency'"), 1);
+    assert_int_equal(ask(out, "SELECT n_timed = 24 AND timed_ms = 1284 AND abs(fps - 24000.0 / 1284) < 1e-9 AND nonfinite = 1"
+                              " AND peak_device_bytes = 300 * 1048576 FROM trial"), 1);
+    assert_int_equal(ask(out, "SELECT count(*) FROM device_class WHERE label = 'Orin Nano, MAXN' AND threads = 0"), 1);
+}
+
+static void committing_twice_keeps_the_first(void **state)
+{
+    vb_store *s;
+    vb_trial t;
+    uint8_t *bytes;
+    char hash[65];
+    size_t n;
+    bool fresh = true;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    sample_trial(&t, "v1", VB_FLOAT32, 0, 2);
+    OK(vb_shard_encode(&bytes, &n, &t, &err));
+    OK(vb_sha256(hash, bytes, n, &err));
+    OK(vb_store_commit(s, &t.key, bytes, n, hash, &fresh, &err));
+    assert_false(fresh);
+    vb_store_close(s);
+    assert_int_equal(ask(*state, "SELECT count(*) FROM trial WHERE order_in_block = 1"), 1);
+    free(bytes);
+    vb_trial_deinit(&t);
+}
+
+static void wrong_shards_are_refused(void **state)
+{
+    vb_trial_key other = sample_key("v2", VB_FLOAT32, 0);
+    vb_store *s;
+    vb_trial t;
+    uint8_t *bytes;
+    char hash[65];
+    size_t n;
+    bool fresh;
+    vb_err err;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    sample_trial(&t, "v1", VB_FLOAT32, 0, 1);
+    OK(vb_shard_encode(&bytes, &n, &t, &err));
+    OK(vb_sha256(hash, bytes, n, &err));
+    assert_int_equal(vb_store_commit(s, &other, bytes, n, hash, &fresh, &err), VB_EFORMAT);
+    assert_non_null(strstr(err.msg, "another trial"));
+    bytes[n / 2] ^= 1;
+    assert_int_equal(vb_store_commit(s, &t.key, bytes, n, hash, &fresh, &err), VB_EFORMAT);
+    strcpy(other.video, "..");
+    assert_int_equal(vb_store_commit(s, &other, bytes, n, hash, &fresh, &err), VB_EARG);
+    vb_store_close(s);
+    assert_false(exists(*state, "shards"));
+    free(bytes);
+    vb_trial_deinit(&t);
+}
+
+static void failure_is_a_record_until_a_commit(void **state)
+{
+    vb_trial_key k = sample_key("v1", VB_FLOAT16, 0);
+    vb_store *s;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_fail(s, &k, VB_TRIAL_QUARANTINED, "ENOMEM", "device memory", "nano3", "Orin Nano", &err));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT16), VB_TRIAL_QUARANTINED);
+    OK(vb_store_forget_failed(s, &err));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT16), VB_TRIAL_MISSING);
+    OK(vb_store_fail(s, &k, VB_TRIAL_FAILED, "EMODEL", "it did not fit", "nano3", "Orin Nano", &err));
+    commit(s, "v1", VB_FLOAT16, 1);
+    assert_int_equal(status_of(s, "v1", VB_FLOAT16), VB_TRIAL_DONE);
+    OK(vb_store_fail(s, &k, VB_TRIAL_FAILED, "EMODEL", "too late", "nano3", "Orin Nano", &err));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT16), VB_TRIAL_DONE);
+    vb_store_close(s);
+}
+
+static void attempts_are_rows(void **state)
+{
+    vb_trial_key k = sample_key("v1", VB_FLOAT16, 0);
+    vb_attempt a = {"nano3", "Orin Nano", "signal", "killed", 9, 0, 17, "encode", 1234.5};
+    vb_store *s;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_attempt(s, &k, &a, &err));
+    vb_store_close(s);
+    assert_int_equal(ask(*state, "SELECT signal = 9 AND exit_code IS NULL AND last_frame = 17 AND outcome = 'signal' FROM attempt"), 1);
+}
+
+static void second_writer_is_refused_by_name(void **state)
+{
+    vb_store *s, *second;
+    char me[32];
+    vb_err err;
+
+    snprintf(me, sizeof me, "%ld@", (long)getpid());
+    OK(vb_store_open(&s, *state, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    assert_int_equal(vb_store_open(&second, *state, NULL, &err), VB_ESTORE);
+    assert_non_null(strstr(err.msg, me));
+    vb_store_close(s);
+    OK(vb_store_open(&second, *state, NULL, &err));
+    vb_store_close(second);
+}
+
+static void older_epoch_is_refused(void **state)
+{
+    char path[300];
+    vb_store *s;
+    vb_db *db;
+    vb_trial_key k = sample_key("v1", VB_FLOAT16, 0);
+    vb_err err;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    snprintf(path, sizeof path, "%s/summary.db", (char *)*state);
+    OK(vb_db_open(&db, path, VB_DB_WRITE, &err));
+    OK(vb_db_exec(db, "UPDATE store SET epoch = epoch + 1", &err)); /* as a coordinator elsewhere would */
+    vb_db_close(db);
+    assert_int_equal(vb_store_fail(s, &k, VB_TRIAL_FAILED, "EIO", "x", "h", "d", &err), VB_ESTORE);
+    assert_non_null(strstr(err.msg, "taken over"));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT16), VB_TRIAL_MISSING);
+    vb_store_close(s);
+}
+
+static void recovery_makes_folder_and_rows_agree(void **state)
+{
+    const char *out = *state;
+    char path[600];
+    vb_recovery r;
+    vb_store *s;
+    vb_db *db;
+    int fd;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    commit(s, "v2", VB_FLOAT32, 1);
+    commit(s, "v3", VB_FLOAT32, 1);
+    commit(s, "v4", VB_FLOAT32, 1);
+    commit(s, "v5", VB_FLOAT32, 1);
+    vb_store_close(s);
+    /* v1: shard lost. v2: shard altered. v3: row lost. v4: row lost and shard altered. v5: sound. */
+    snprintf(path, sizeof path, "%s/" SHARD_OF("v1", "float32"), out);
+    assert_int_equal(unlink(path), 0);
+    spoil(out, SHARD_OF("v2", "float32"));
+    spoil(out, SHARD_OF("v4", "float32"));
+    snprintf(path, sizeof path, "%s/summary.db", out);
+    OK(vb_db_open(&db, path, VB_DB_WRITE, &err));
+    OK(vb_db_exec(db, "DELETE FROM trial WHERE video_id IN (SELECT video_id FROM video WHERE video IN ('v3', 'v4'))", &err));
+    vb_db_close(db);
+    snprintf(path, sizeof path, "%s/shards/v5/.tmp-x.h5", out);
+    assert_true((fd = open(path, O_CREAT | O_WRONLY, 0666)) >= 0);
+    close(fd);
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    OK(vb_store_recover(s, &r, &err));
+    assert_int_equal(r.redone, 2);
+    assert_int_equal(r.adopted, 1);
+    assert_int_equal(r.refused, 2); /* v2's altered shard has no row any more */
+    assert_int_equal(r.temporaries, 1);
+    assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_MISSING);
+    assert_int_equal(status_of(s, "v2", VB_FLOAT32), VB_TRIAL_MISSING);
+    assert_int_equal(status_of(s, "v3", VB_FLOAT32), VB_TRIAL_DONE);
+    assert_int_equal(status_of(s, "v4", VB_FLOAT32), VB_TRIAL_MISSING);
+    assert_int_equal(status_of(s, "v5", VB_FLOAT32), VB_TRIAL_DONE);
+    OK(vb_store_recover(s, &r, &err));
+    assert_int_equal(r.redone + r.adopted + r.refused + r.temporaries, 0);
+    vb_store_close(s);
+    assert_false(exists(out, SHARD_OF("v4", "float32")));
+    assert_false(exists(out, "shards/v5/.tmp-x.h5"));
+}
+
+static void links_in_the_folder_are_not_followed(void **state)
+{
+    const char *out = *state;
+    char elsewhere[256], path[600], victim[600];
+    vb_recovery r;
+    vb_store *s;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    vb_store_close(s);
+    sample_folder(elsewhere);
+    snprintf(path, sizeof path, "%s/" SHARD_OF("v1", "float32"), out);
+    snprintf(victim, sizeof victim, "%s/other.h5", elsewhere);
+    assert_int_equal(rename(path, victim), 0);
+    assert_int_equal(symlink(victim, path), 0);
+    OK(vb_store_open(&s, out, NULL, &err));
+    OK(vb_store_recover(s, &r, &err));
+    assert_int_equal(r.redone, 1);
+    assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_MISSING);
+    vb_store_close(s);
+    assert_int_equal(access(victim, F_OK), 0);
+    sample_remove(elsewhere);
+}
+
+static void unusable_videos_are_kept(void **state)
+{
+    vb_store *s;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_put_video(s, "bad", 0, 0, 0, 0, "frame 00003.jpg is missing", &err));
+    OK(vb_store_put_video(s, "v1", 12, 70, 25, 2, NULL, &err));
+    vb_store_close(s);
+    assert_int_equal(ask(*state, "SELECT count(*) FROM video WHERE (video = 'bad' AND error LIKE 'frame%' AND h IS NULL)"
+                                 " OR (video = 'v1' AND error IS NULL AND w = 70)"), 2);
+}
+
+static void opening_alone_changes_no_file(void **state)
+{
+    struct stat before, after;
+    char path[300];
+    vb_recovery r;
+    vb_store *s;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_begin_run(s, "run-1", "{}", "savbench run", &err));
+    OK(vb_store_put_video(s, "v1", 12, 70, 25, 2, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    vb_store_close(s);
+    OK(vb_finalize(*state, NULL, &err));
+    snprintf(path, sizeof path, "%s/summary.db", (char *)*state);
+    assert_int_equal(stat(path, &before), 0);
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_recover(s, &r, &err));
+    OK(vb_store_begin_run(s, "run-2", "{}", "savbench run", &err));
+    OK(vb_store_put_video(s, "v1", 12, 70, 25, 2, NULL, &err));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_DONE);
+    OK(vb_store_forget_failed(s, &err));
+    OK(vb_store_end_run(s, "run-2", "done", &err));
+    vb_store_close(s);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(before.st_mtim.tv_sec == after.st_mtim.tv_sec && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+    assert_int_equal(ask(*state, "SELECT count(*) FROM run"), 1);
+}
+
+static void state_folder_is_found_again(void **state)
+{
+    char elsewhere[256];
+    vb_store *s;
+
+    sample_folder(elsewhere);
+    OK(vb_store_open(&s, *state, elsewhere, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    vb_store_close(s);
+    assert_false(exists(*state, "summary.db"));
+    OK(vb_store_open(&s, *state, NULL, &err));
+    assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_DONE);
+    vb_store_close(s);
+    sample_remove(elsewhere);
+}
+
+static void foreign_database_is_left_alone(void **state)
+{
+    char path[300];
+    vb_store *s;
+    vb_db *db;
+    vb_err err;
+
+    snprintf(path, sizeof path, "%s/summary.db", (char *)*state);
+    OK(vb_db_open(&db, path, VB_DB_WRITE, &err));
+    OK(vb_db_exec(db, "CREATE TABLE theirs (x)", &err));
+    vb_db_close(db);
+    assert_int_equal(vb_store_open(&s, *state, NULL, &err), VB_ESTORE);
+    assert_non_null(strstr(err.msg, "another program"));
+    OK(vb_db_open(&db, path, VB_DB_WRITE, &err));
+    OK(vb_db_exec(db, "DROP TABLE theirs; PRAGMA application_id = 1396790850; PRAGMA user_version = 99", &err));
+    vb_db_close(db);
+    assert_int_equal(vb_store_open(&s, *state, NULL, &err), VB_ESTORE);
+    assert_non_null(strstr(err.msg, "newer"));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        TEST(commit_makes_shard_and_rows),
+        TEST(committing_twice_keeps_the_first),
+        TEST(wrong_shards_are_refused),
+        TEST(failure_is_a_record_until_a_commit),
+        TEST(attempts_are_rows),
+        TEST(second_writer_is_refused_by_name),
+        TEST(older_epoch_is_refused),
+        TEST(recovery_makes_folder_and_rows_agree),
+        TEST(links_in_the_folder_are_not_followed),
+        TEST(unusable_videos_are_kept),
+        TEST(opening_alone_changes_no_file),
+        TEST(state_folder_is_found_again),
+        TEST(foreign_database_is_left_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
