@@ -1,5 +1,5 @@
 /* Hole filling on mask logits: background components (logit <= 0, 8-connected) of at most max_area pixels
- * become 0.1. CPU code. Source of the rule: sam2@2b90b9f sam2/utils/misc.py:306-330 */
+ * become 0.1; max_area 0 changes nothing. CPU code. Source of the rule: sam2@2b90b9f sam2/utils/misc.py:306-330 */
 #ifndef VB_HOLES_H
 #define VB_HOLES_H
 

@@ -1,5 +1,6 @@
 /* Files to pixels and back: JPEG by TurboJPEG (ISLOW, fancy upsampling: Pillow's pixels), PNG by libpng.
- * Size limits are checked from the header, before anything is allocated. */
+ * Size limits are checked from the header, before anything is allocated; files over 256 MiB are refused.
+ * Links are followed. Errors: VB_EIO, VB_EFORMAT, VB_ENOMEM, each naming the file. */
 #ifndef VB_IMAGE_IO_H
 #define VB_IMAGE_IO_H
 
@@ -26,9 +27,10 @@ vb_status vb_jpeg_create(vb_jpeg **out, vb_err *err);
 void vb_jpeg_free(vb_jpeg *j);
 vb_status vb_jpeg_size(vb_jpeg *j, const char *path, int *h, int *w, vb_err *err); /* header only */
 vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err);
-/* A truncated or corrupt file is VB_EFORMAT, also where libjpeg would only warn. */
+/* A truncated or corrupt file is VB_EFORMAT, also where libjpeg would only warn. Grey becomes RGB as Pillow's
+ * convert("RGB") makes it; CMYK is refused. EXIF orientation is not applied, as in upstream's loader. */
 
-/* Header only. */
+/* Header only; refuses by it what the readers below would refuse: colour, 16 bits, alpha. */
 vb_status vb_png_size(const char *path, int *h, int *w, vb_err *err);
 /* Grey or palette PNG of 1 to 8 bits as raw values (SA-V and DAVIS masks), [h, w]; *out malloc'ed. */
 vb_status vb_png_read_grey(uint8_t **out, int *h, int *w, const char *path, vb_err *err);

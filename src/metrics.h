@@ -30,6 +30,14 @@ typedef struct {
 /* Returns whether the frame counted; pass whether the masks of this frame are non-empty. */
 bool vb_masklet_add(vb_masklet_score *m, bool gt_any, bool pred_any, double j, double f);
 
+/* The masklet's means, 0..1. False when no scored frame has it in ground truth: Meta's evaluator stops there
+ * with an assertion; such an object has no score. */
+bool vb_masklet_mean(double *j, double *f, const vb_masklet_score *m);
+
+/* Which of a masklet's annotated frames are scored: places [first, end) of its list in ascending order. Without
+ * score_ends the first and the last are dropped, whatever their masks hold; of two or fewer none is left. */
+void vb_scored_range(int *first, int *end, int n_annotated, bool score_ends);
+
 #ifdef __cplusplus
 }
 #endif

@@ -32,10 +32,11 @@ void vb_prompt_deinit(vb_prompt *p);
  * VB_EARG when the mask is empty. */
 vb_status vb_prompt_from_mask(vb_prompt *out, const vb_mask *gt, vb_prompt_kind kind, vb_point_rule rule, vb_err *err);
 
-/* SPEC of `track --object`: parts joined by '+': point:X,Y,LABEL[;X,Y,LABEL...], box:X0,Y0,X1,Y1, mask:FILE.png */
+/* SPEC of `track --object`: parts joined by '+': point:X,Y,LABEL[;X,Y,LABEL...], box:X0,Y0,X1,Y1, mask:FILE.png
+ * (alone; the file is read here). Nothing is known of the video's size yet. VB_EARG, or as vb_png_read_mask. */
 vb_status vb_prompt_parse(vb_prompt *out, const char *spec, vb_err *err);
 
-/* One line for the record: "point:12,40,1" and so on; a mask as "mask:area=N". */
+/* One line for the record: "box:0,2,40,31+point:12,40,1"; a mask as "mask:area=N". Cut off at n - 1 bytes. */
 void vb_prompt_text(char *buf, size_t n, const vb_prompt *p);
 
 #ifdef __cplusplus
