@@ -343,6 +343,8 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
     t->weights_bytes = memory.weights_bytes;
     t->peak_rss_bytes = vb_peak_rss_bytes();
     describe_attention(p, t);
+    if (p->ops->deviations)
+        snprintf(t->from.deviation, sizeof t->from.deviation, "%s", p->ops->deviations(p->model));
 out:
     vb_reader_close(reader);
     vb_scoring_close(scoring);

@@ -1,0 +1,88 @@
+/* savbench: the table of commands, and nothing else.
+ *
+ * Commands that need a model run in savbench-engine, which lies beside this program; it is executed in place. */
+#include "checkpoint.h"
+#include "cli.h"
+#include "engine_path.h"
+#include "plan_command.h"
+#include "report.h"
+#include "run_command.h"
+#include "score.h"
+#include "version.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+static int engine_main(int argc, char **argv);
+static int version_main(int argc, char **argv);
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} commands[] = {
+    {"run", vb_run_main, "track a split with models and dtypes, and record it; resumes"},
+    {"plan", vb_plan_main, "what run would do"},
+    {"report", vb_report_main, "the dtype comparison of a results folder"},
+    {"query", vb_query_main, "read-only SQL on its summary.db"},
+    {"export", vb_export_main, "a view as CSV or JSON"},
+    {"finalize", vb_finalize_main, "results.h5 and summary.db anew from the records"},
+    {"score", vb_score_main, "J&F of folders of PNG masks, as Meta's evaluator"},
+    {"track", engine_main, "one video, given prompts, to masks"},
+    {"inspect", vb_inspect_main, "what a checkpoint file holds"},
+    {"doctor", engine_main, "what this machine and build can run"},
+    {"version", version_main, "version and source revision"},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static int engine_main(int argc, char **argv)
+{
+    char path[PATH_MAX], *args[argc + 2];
+    vb_err err;
+
+    if (vb_engine_path(path, sizeof path, &err))
+        return vb_cli_fail(argv[0], &err);
+    args[0] = path;
+    memcpy(args + 1, argv, (size_t)argc * sizeof *args);
+    args[argc + 1] = NULL;
+    execv(path, args);
+    vb_fail(&err, VB_EIO, "cannot start '%s': %s", path, strerror(errno));
+    return vb_cli_fail(argv[0], &err);
+}
+
+static int version_main(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("savbench %s %s\n", vb_version, vb_git_revision);
+    return VB_EXIT_OK;
+}
+
+static int usage(FILE *to, int code)
+{
+    fputs("usage: savbench COMMAND [options]\n\n"
+          "Benchmarks video segmentation models (EdgeTAM, SAM 2) on SA-V, over dtypes and devices.\n\nCommands:\n", to);
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
+    fputs("\nsavbench COMMAND --help says more. Exit codes: 0 all done, 1 some trials failed, 2 usage, 3 failed.\n", to);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return usage(stderr, VB_EXIT_USAGE);
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        return usage(stdout, VB_EXIT_OK);
+    if (!strcmp(argv[1], "--version"))
+        return version_main(argc, argv);
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    if (argv[1][0] == '-') /* the ancestor had options alone: they mean run */
+        return vb_run_main(argc, argv);
+    fprintf(stderr, "savbench: unknown command '%.64s'; see savbench --help\n", argv[1]);
+    return VB_EXIT_USAGE;
+}
