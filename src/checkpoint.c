@@ -230,7 +230,6 @@ void vb_checkpoint_free(vb_checkpoint *c)
         free((void *)(uintptr_t)c->tensors[i].key);
     free(c->tensors);
     free(c->find);
-    free(c->heap);
     vb_zip_free(c->zip);
     if (c->map)
         munmap((void *)(uintptr_t)c->map, c->map_len);

@@ -1,5 +1,5 @@
-/* Model weights by official state-dict key: read from an official .pt file or a .safetensors file, or generated
- * from a seed.
+/* Model weights by official state-dict key: read from an official .pt file or a .safetensors file, or, key by key,
+ * generated from a seed.
  *
  * A .pt file is a zip with stored entries and one pickle; the pickle runs through an interpreter that knows the
  * opcodes and globals that torch.save emits for a dict of tensors and refuses every other by name. Nothing in a
@@ -46,7 +46,7 @@ void vb_checkpoint_free(vb_checkpoint *c); /* tensors and keys die with it */
 size_t vb_checkpoint_count(const vb_checkpoint *c);
 const vb_tensor *vb_checkpoint_at(const vb_checkpoint *c, size_t i); /* in file order */
 const vb_tensor *vb_checkpoint_find(const vb_checkpoint *c, const char *key);
-/* SHA-256 of the file (computed at the first call); seeded weights have none: "seed:N". */
+/* SHA-256 of the file, computed at the first call. */
 vb_status vb_checkpoint_sha256(vb_checkpoint *c, char out[65], vb_err *err);
 /* Canonical model name told by the keys and shapes ("edgetam", "sam2.1_t", ...), or NULL. */
 const char *vb_checkpoint_kind(const vb_checkpoint *c);
@@ -69,8 +69,6 @@ vb_status vb_checkpoint_check(const vb_checkpoint *c, const vb_tensor_spec *spec
 
 /* "seed:N" in place of a path: true and *seed when s starts with "seed:"; VB_EARG when N is no number of 64 bits. */
 vb_status vb_seed_parse(bool *is_seed, uint64_t *seed, const char *s, vb_err *err);
-/* Seeded weights behind the same interface: a tensor per spec (float32, or int64 where integer), in that order. */
-vb_status vb_checkpoint_seeded(vb_checkpoint **out, const vb_tensor_spec *specs, size_t n, uint64_t seed, vb_err *err);
 
 /* Writes the value of a tensor by the seeded rule of its key (oracle README 1; rules compiled in from
  * src/weights_rules.h). out is [product of shape] float32. VB_EARG: no rule matches the key; VB_ESHAPE. */
@@ -79,7 +77,7 @@ vb_status vb_seed_weights(float *out, const char *key, const int64_t *shape, int
 /* `savbench inspect FILE`: kind, keys, shapes, dtypes, SHA-256; json as one JSON object. */
 vb_status vb_checkpoint_print(vb_checkpoint *c, const char *path, bool json, FILE *to, vb_err *err);
 
-/* `savbench inspect FILE [--json] [--verify]`; argv[0] is "inspect". Exit code: 0, 2 usage, 3 unreadable. */
+/* `savbench inspect FILE [--json] [--verify]`; argv[0] is "inspect". Returns the exit code: 2 usage, 3 unreadable. */
 int vb_inspect_main(int argc, char **argv);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* Inside of a checkpoint, shared by its readers (checkpoint_torch.c, safetensors.c) and its generator. */
+/* Inside of a checkpoint, shared by its readers (checkpoint_torch.c, safetensors.c). */
 #ifndef VB_CHECKPOINT_IMPL_H
 #define VB_CHECKPOINT_IMPL_H
 
@@ -6,16 +6,15 @@
 #include "zip.h"
 
 struct vb_checkpoint {
-    char *path;      /* NULL: seeded */
+    char *path;
     char label[168]; /* the path, its front cut off when long: for errors */
     const uint8_t *map;
     size_t map_len;
-    const char *format;     /* "torch", "safetensors", "seeded" */
+    const char *format;     /* "torch", "safetensors" */
     vb_zip *zip;            /* torch only */
     vb_tensor *tensors;     /* file order; keys owned */
     const vb_tensor **find; /* by key; made by vb_checkpoint_index */
     size_t n, room;
-    void *heap; /* seeded values */
     char sha256[65];
 };
 

@@ -153,7 +153,7 @@ static vb_status add_tensor(const archive *a, const vb_py *key, const vb_py *val
         if (key->str[i] < 0x20 || key->str[i] > 0x7e)
             t.key_len = i; /* what follows must not reach a terminal; the add below refuses such a key */
     if (v->kind != VB_PY_CALL || v->class->id != REBUILD_TENSOR)
-        return vb_fail(err, VB_EFORMAT, "checkpoint '%s': '%.*s' is a %s, not a tensor; save the state dict alone",
+        return vb_fail(err, VB_EFORMAT, "checkpoint '%s': '%.*s' is of type %s, not a tensor; save the state dict alone",
                        a->c->label, (int)t.key_len, t.key, vb_py_kind_name(v->kind));
     const vb_py *args = v->items[0];
 
@@ -196,7 +196,7 @@ static vb_status add_state_dict(const archive *a, const vb_py *root, vb_err *err
     vb_status st;
 
     if (root->kind != VB_PY_DICT)
-        return vb_fail(err, VB_EFORMAT, "checkpoint '%s': a %s, not a dict of tensors; save the model's state_dict()",
+        return vb_fail(err, VB_EFORMAT, "checkpoint '%s': holds one value of type %s, not a dict of tensors; save the model's state_dict()",
                        a->c->label, vb_py_kind_name(root->kind));
     if ((st = get_dict(a, &dict, root, "model", err)) != VB_OK ||
         (dict == root && (st = get_dict(a, &dict, root, "state_dict", err)) != VB_OK))
@@ -205,7 +205,7 @@ static vb_status add_state_dict(const archive *a, const vb_py *root, vb_err *err
         const vb_py *key = dict->items[2 * i];
 
         if (key->kind != VB_PY_STR)
-            return vb_fail(err, VB_EFORMAT, "checkpoint '%s': a state-dict key is a %s, not a string", a->c->label,
+            return vb_fail(err, VB_EFORMAT, "checkpoint '%s': a state-dict key of type %s, not str", a->c->label,
                            vb_py_kind_name(key->kind));
         if ((st = add_tensor(a, key, dict->items[2 * i + 1], err)) != VB_OK)
             return st;

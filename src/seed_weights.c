@@ -16,8 +16,12 @@
 #include "checkpoint.h"
 #include "weights_rules.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define GOLDEN 0x9E3779B97F4A7C15u
 
@@ -138,5 +142,20 @@ vb_status vb_seed_weights(float *out, const char *key, const int64_t *shape, int
         fill_kernels(out, n, (uint64_t)(shape[2] * shape[3]), base, c0, gain);
         break;
     }
+    return VB_OK;
+}
+
+vb_status vb_seed_parse(bool *is_seed, uint64_t *seed, const char *s, vb_err *err)
+{
+    char *end;
+
+    *is_seed = strncmp(s, "seed:", 5) == 0;
+    if (!*is_seed)
+        return VB_OK;
+    errno = 0;
+    *seed = strtoull(s + 5, &end, 10);
+    if (errno || s[5] < '0' || s[5] > '9' || *end)
+        return vb_fail(err, VB_EARG, "checkpoint '%.200s': a seed is a number from 0 to %" PRIu64 ", as in seed:1", s,
+                       UINT64_MAX);
     return VB_OK;
 }

@@ -55,22 +55,12 @@ static void values_have_the_published_bits(void **state)
     free(out);
 }
 
-static uint64_t checksum(const vb_tensor *t)
-{
-    uint64_t n = 1, sum = 0;
-
-    for (int d = 0; d < t->ndim; d++)
-        n *= (uint64_t)t->shape[d];
-    for (uint64_t i = 0; i < n; i++)
-        sum += (i + 1) * (t->type == VB_ST_INT64 ? ((const uint64_t *)t->data)[i] : ((const uint32_t *)t->data)[i]);
-    return sum;
-}
-
-static void check_list(const char *folder, const char *file, uint64_t seed, const char *kind)
+static void check_list(const char *folder, const char *file, uint64_t seed)
 {
     char path[1024];
     weight_list w;
-    vb_checkpoint *c;
+    float *values = NULL;
+    size_t room = 0;
     vb_err err;
 
     snprintf(path, sizeof path, "%s/%s", folder, file);
@@ -78,31 +68,36 @@ static void check_list(const char *folder, const char *file, uint64_t seed, cons
         print_message("%s is absent\n", path);
         skip();
     }
-    if (vb_checkpoint_seeded(&c, w.specs, w.n, seed, &err) != VB_OK)
-        fail_msg("%s", err.msg);
-    assert_int_equal(vb_checkpoint_count(c), w.n);
     for (size_t i = 0; i < w.n; i++) {
-        const vb_tensor *t = vb_checkpoint_find(c, w.specs[i].key);
+        const vb_tensor_spec *t = &w.specs[i];
+        uint64_t n = 1, sum = 0;
 
-        assert_non_null(t);
-        if (checksum(t) != w.checksums[i])
+        for (int d = 0; d < t->ndim; d++)
+            n *= (uint64_t)t->shape[d];
+        if (n > room) {
+            free(values);
+            assert_non_null(values = malloc(n * sizeof *values));
+            room = n;
+        }
+        if (vb_seed_weights(values, t->key, t->shape, t->ndim, seed, &err) != VB_OK)
+            fail_msg("%s", err.msg);
+        for (uint64_t k = 0; k < n; k++)
+            sum += (k + 1) * (t->integer ? (uint64_t)values[k] : bits_of(values[k]));
+        if (sum != w.checksums[i])
             fail_msg("%s: checksum differs", t->key);
     }
-    assert_string_equal(vb_checkpoint_kind(c), kind);
-    if (vb_checkpoint_check(c, w.specs, w.n, kind, &err) != VB_OK)
-        fail_msg("%s", err.msg);
-    vb_checkpoint_free(c);
+    free(values);
     weight_list_free(&w);
 }
 
 #define BUNDLED VB_TEST_DIR "/golden/weights"
 #define SHARED VB_SHARED_DIR "/oracle/weights"
-static void edgetam(void **s) { (void)s; check_list(BUNDLED, "edgetam_seed2.txt", 2, "edgetam"); }
-static void sam21_t(void **s) { (void)s; check_list(BUNDLED, "sam2.1_hiera_t_seed13.txt", 13, "sam2.1_t"); }
-static void sam21_s(void **s) { (void)s; check_list(SHARED, "sam2.1_hiera_s_seed1.txt", 1, "sam2.1_s"); }
-static void sam21_b(void **s) { (void)s; check_list(SHARED, "sam2.1_hiera_b+_seed2.txt", 2, "sam2.1_b+"); }
-static void sam21_l(void **s) { (void)s; check_list(SHARED, "sam2.1_hiera_l_seed5.txt", 5, "sam2.1_l"); }
-static void sam2_t(void **s) { (void)s; check_list(SHARED, "sam2_hiera_t_seed1.txt", 1, "sam2_t"); }
+static void edgetam(void **s) { (void)s; check_list(BUNDLED, "edgetam_seed2.txt", 2); }
+static void sam21_t(void **s) { (void)s; check_list(BUNDLED, "sam2.1_hiera_t_seed13.txt", 13); }
+static void sam21_s(void **s) { (void)s; check_list(SHARED, "sam2.1_hiera_s_seed1.txt", 1); }
+static void sam21_b(void **s) { (void)s; check_list(SHARED, "sam2.1_hiera_b+_seed2.txt", 2); }
+static void sam21_l(void **s) { (void)s; check_list(SHARED, "sam2.1_hiera_l_seed5.txt", 5); }
+static void sam2_t(void **s) { (void)s; check_list(SHARED, "sam2_hiera_t_seed1.txt", 1); }
 
 static void patterns_match_anything_for_a_star(void **state)
 {
