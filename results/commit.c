@@ -40,6 +40,27 @@ static vb_status publish_shard(vb_store *s, const vb_trial_key *key, const char 
     return st;
 }
 
+vb_status vb_store_publish_overlays(vb_store *s, const vb_trial *t, vb_err *err)
+{
+    char shard[VB_SHARD_PATH_MAX], file[VB_SHARD_PATH_MAX + 16];
+    int all = -1, video = -1;
+    vb_status st;
+
+    if (!t->n_overlays)
+        return VB_OK;
+    if ((st = vb_store_shard_name(shard, &t->key, err)) || (st = vb_folder_open(&all, s->dir, "overlays", true, err)))
+        return st;
+    st = vb_folder_open(&video, all, t->key.video, true, err);
+    for (int32_t i = 0; i < t->n_overlays && st == VB_OK; i++) {
+        snprintf(file, sizeof file, "%.*s_%05d.png", (int)(strrchr(shard, '.') - shard), shard, t->overlays[i].frame_idx);
+        st = vb_publish(video, file, t->overlays[i].png, t->overlays[i].n_bytes, err);
+    }
+    if (video >= 0)
+        close(video);
+    close(all);
+    return st;
+}
+
 vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *bytes, size_t n, const char sha256[65],
                           bool *fresh, vb_err *err)
 {
@@ -66,7 +87,8 @@ vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *b
                      tag, t.key.repetition);
         goto out;
     }
-    if ((st = publish_shard(s, key, file, bytes, n, err)) || (st = vb_store_begin(s, err)))
+    if ((st = publish_shard(s, key, file, bytes, n, err)) || (st = vb_store_publish_overlays(s, &t, err)) ||
+        (st = vb_store_begin(s, err)))
         goto out;
     snprintf(path, sizeof path, "shards/%s/%s", key->video, file);
     vb_store_now(now);

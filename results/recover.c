@@ -190,7 +190,7 @@ static vb_status adopt(vb_store *s, int folder, const char *video, const char *f
         r->refused++;
         goto out;
     }
-    if ((st = vb_sha256(hash, bytes, n, err)) || (st = vb_store_begin(s, err)))
+    if ((st = vb_sha256(hash, bytes, n, err)) || (st = vb_store_publish_overlays(s, &t, err)) || (st = vb_store_begin(s, err)))
         goto out;
     from.bytes = (int64_t)n;
     from.epoch = s->epoch;

@@ -67,6 +67,9 @@ static vb_status check_rest(const vb_trial *t, vb_err *err)
     for (int32_t i = 0; i < t->n_masks; i++)
         if (t->masks[i].object < 0 || t->masks[i].object >= t->n_objects || t->masks[i].frame_idx < 0)
             REFUSE("masks", i, "object or frame_idx is out of range");
+    for (int32_t i = 0; i < t->n_overlays; i++)
+        if (t->overlays[i].frame_idx < 0)
+            REFUSE("overlays", i, "frame_idx is negative");
     for (int32_t i = 0; i < t->n_attention; i++)
         if (t->attention[i].calls < 0)
             REFUSE("attention", i, "calls is negative");

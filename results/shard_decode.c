@@ -143,6 +143,40 @@ out:
     return st;
 }
 
+static vb_status read_overlays(vb_trial *t, hid_t file, vb_err *err)
+{
+    void *rows = NULL, *png = NULL;
+    int32_t n = 0, n_png = 0;
+    vb_status st;
+
+    if ((st = read_table(&rows, &n, file, &VB_TABLE_OVERLAYS, err)) ||
+        (st = read_dataset(&png, &n_png, file, "overlay_png", H5T_STD_U8LE, H5T_NATIVE_UINT8, err)))
+        goto out;
+    if (n > 0 && !(t->overlays = calloc((size_t)n, sizeof *t->overlays))) {
+        st = vb_fail(err, VB_ENOMEM, "shard: %d overlays", n);
+        goto out;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        const vb_overlay_span *s = (const vb_overlay_span *)rows + i;
+
+        if (s->png_start < 0 || s->png_bytes < 1 || s->png_start > n_png || s->png_bytes > n_png - s->png_start) {
+            st = vb_fail(err, VB_EFORMAT, "shard: /overlays row %d does not lie in /overlay_png", i);
+            goto out;
+        }
+        t->overlays[i] = (vb_overlay_row){s->frame_idx, (uint32_t)s->png_bytes, malloc((size_t)s->png_bytes)};
+        t->n_overlays = i + 1;
+        if (!t->overlays[i].png) {
+            st = vb_fail(err, VB_ENOMEM, "shard: overlay of %d bytes", s->png_bytes);
+            goto out;
+        }
+        memcpy(t->overlays[i].png, (const uint8_t *)png + s->png_start, (size_t)s->png_bytes);
+    }
+out:
+    free(png);
+    free(rows);
+    return st;
+}
+
 static vb_status read_key(vb_trial_key *k, hid_t file, vb_err *err)
 {
     char tag[VB_TAG_MAX], again[VB_TAG_MAX];
@@ -221,7 +255,7 @@ vb_status vb_shard_decode(vb_trial *out, const uint8_t *bytes, size_t n, vb_err 
     READ(objects, n_objects, VB_TABLE_OBJECTS);
     READ(attention, n_attention, VB_TABLE_ATTENTION);
 #undef READ
-    if ((st = read_masks(&t, file, err)) || (st = vb_shard_check(&t, err)))
+    if ((st = read_masks(&t, file, err)) || (st = read_overlays(&t, file, err)) || (st = vb_shard_check(&t, err)))
         goto out;
     *out = t;
     t = (vb_trial){0};

@@ -105,6 +105,36 @@ out:
     return st;
 }
 
+static vb_status put_overlays(hid_t file, const vb_trial *t, vb_err *err)
+{
+    vb_status st = VB_ENOMEM;
+    size_t total = 0, at = 0;
+    vb_overlay_span *spans = calloc(t->n_overlays > 0 ? (size_t)t->n_overlays : 1, sizeof *spans);
+    uint8_t *png = NULL;
+
+    for (int32_t i = 0; i < t->n_overlays; i++)
+        total += t->overlays[i].n_bytes;
+    png = malloc(total ? total : 1);
+    if (!spans || !png) {
+        vb_fail(err, VB_ENOMEM, "shard: %zu bytes of overlays", total);
+        goto out;
+    }
+    for (int32_t i = 0; i < t->n_overlays; i++) {
+        const vb_overlay_row *o = &t->overlays[i];
+
+        spans[i] = (vb_overlay_span){o->frame_idx, (int64_t)at, (int32_t)o->n_bytes};
+        memcpy(png + at, o->png, o->n_bytes);
+        at += o->n_bytes;
+    }
+    if ((st = put_table(file, &VB_TABLE_OVERLAYS, spans, t->n_overlays, err)))
+        goto out;
+    st = put_dataset(file, "overlay_png", H5T_STD_U8LE, H5T_NATIVE_UINT8, png, (int64_t)total, NULL, err);
+out:
+    free(png);
+    free(spans);
+    return st;
+}
+
 static vb_status put_key(hid_t file, const vb_trial_key *k, vb_err *err)
 {
     char tag[VB_TAG_MAX];
@@ -181,7 +211,7 @@ vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err 
         (st = put_table(file, &VB_TABLE_FRAMES, t->frames, t->n_frames, err)) ||
         (st = put_table(file, &VB_TABLE_SCORES, t->scores, t->n_scores, err)) ||
         (st = put_table(file, &VB_TABLE_OBJECTS, t->objects, t->n_objects, err)) ||
-        (st = put_masks(file, t, err)) ||
+        (st = put_masks(file, t, err)) || (st = put_overlays(file, t, err)) ||
         (st = put_table(file, &VB_TABLE_ATTENTION, t->attention, t->n_attention, err)) ||
         (st = take_image(&b, &size, file, err)))
         goto out;

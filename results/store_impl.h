@@ -34,4 +34,7 @@ void vb_store_now(char out[32]); /* "2026-01-31T12:00:00Z" */
 /* The parts of a shard's path: folder (video) and file name. VB_EARG when a part is no plain name. */
 vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *key, vb_err *err);
 
+/* A shard's pictures as OUT/overlays/VIDEO/TAG_rN_FRAME.png. They are copies: none is read again. */
+vb_status vb_store_publish_overlays(vb_store *s, const vb_trial *t, vb_err *err);
+
 #endif

@@ -61,6 +61,13 @@ static const vb_column mask_columns[] = {
 };
 TABLE(VB_TABLE_MASKS, "masks", vb_mask_span, mask_columns);
 
+static const vb_column overlay_columns[] = {
+    COL(vb_overlay_span, frame_idx, I32, "1"),
+    COL(vb_overlay_span, png_start, I64, "bytes"),
+    COL(vb_overlay_span, png_bytes, I32, "bytes"),
+};
+TABLE(VB_TABLE_OVERLAYS, "overlays", vb_overlay_span, overlay_columns);
+
 static const vb_column attention_columns[] = {
     COL(vb_attention_row, site, TEXT, ""),
     COL(vb_attention_row, dtype, TEXT, ""),

@@ -28,10 +28,18 @@ typedef struct {
     int32_t rle_bytes;
 } vb_mask_span;
 
+/* A row of /overlays as it is stored: png_bytes bytes from png_start of /overlay_png. */
+typedef struct {
+    int32_t frame_idx;
+    int64_t png_start;
+    int32_t png_bytes;
+} vb_overlay_span;
+
 extern const vb_table VB_TABLE_FRAMES;    /* vb_frame_row */
 extern const vb_table VB_TABLE_SCORES;    /* vb_score_row */
 extern const vb_table VB_TABLE_OBJECTS;   /* vb_object_row */
 extern const vb_table VB_TABLE_MASKS;     /* vb_mask_span */
+extern const vb_table VB_TABLE_OVERLAYS;  /* vb_overlay_span */
 extern const vb_table VB_TABLE_ATTENTION; /* vb_attention_row */
 /* Numbers and provenance of vb_trial itself: attributes of the shard, columns of /trials. */
 extern const vb_table VB_TABLE_TRIAL;

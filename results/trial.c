@@ -9,11 +9,15 @@ void vb_trial_deinit(vb_trial *t)
     if (t->masks)
         for (int32_t i = 0; i < t->n_masks; i++)
             free(t->masks[i].rle);
+    if (t->overlays)
+        for (int32_t i = 0; i < t->n_overlays; i++)
+            free(t->overlays[i].png);
     free(t->frames);
     free(t->scores);
     free(t->objects);
     free(t->masks);
     free(t->attention);
+    free(t->overlays);
     *t = (vb_trial){0};
 }
 

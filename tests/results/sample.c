@@ -120,6 +120,12 @@ void sample_trial(vb_trial *t, const char *video, vb_dtype dtype, int repetition
         t->objects[o].j = 0.5 + 0.01 * o + 0.001 * seed;
         t->objects[o].f = 0.75;
     }
+    t->overlays = calloc(1, sizeof *t->overlays);
+    assert_true(t->overlays && (t->overlays[0].png = malloc(5)));
+    memcpy(t->overlays[0].png, "\x89P\0NG", 5); /* a NUL inside: bytes, not text */
+    t->overlays[0].frame_idx = 4;
+    t->overlays[0].n_bytes = 5;
+    t->n_overlays = 1;
     t->attention[0] = (vb_attention_row){"memory.cross", "float16", "flash", "_scaled_dot_product_flash_attention", "",
                                          1, 2, 4096, 8192, 64, 96};
 }

@@ -67,6 +67,10 @@ static void round_trip_keeps_every_field(void **state)
         assert_int_equal(in.masks[i].frame_idx, out.masks[i].frame_idx);
         assert_string_equal(in.masks[i].rle, out.masks[i].rle);
     }
+    assert_int_equal(out.n_overlays, 1);
+    assert_int_equal(out.overlays[0].frame_idx, 4);
+    assert_int_equal(out.overlays[0].n_bytes, 5);
+    assert_memory_equal(in.overlays[0].png, out.overlays[0].png, 5);
     free(bytes);
     vb_trial_deinit(&in);
     vb_trial_deinit(&out);

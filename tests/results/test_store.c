@@ -103,6 +103,7 @@ static void commit_makes_shard_and_rows(void **state)
     assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_MISSING);
     commit(s, "v1", VB_FLOAT32, 1);
     assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_DONE);
+    assert_true(exists(out, "overlays/v1/edgetam,point,512,float32,bank-bfloat16,stream_r0_00004.png"));
     OK(vb_store_counts(s, &done, &failed, &err));
     assert_int_equal(done, 1);
     assert_int_equal(failed, 0);
