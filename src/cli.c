@@ -203,6 +203,28 @@ json_t *vb_cli_record(const vb_opt *opts, size_t n, const void *options)
     return all;
 }
 
+vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, const char *earlier, vb_err *err)
+{
+    json_t *then = json_loads(earlier, JSON_REJECT_DUPLICATES, NULL), *now = vb_cli_record(opts, n, options);
+    vb_status st = VB_OK;
+
+    for (size_t i = 0; i < n && st == VB_OK; i++) {
+        const json_t *a = json_object_get(then, opts[i].name), *b = json_object_get(now, opts[i].name);
+
+        if (opts[i].fixed && a && b && !json_equal(a, b)) {
+            char *was = json_dumps(a, JSON_ENCODE_ANY), *is = json_dumps(b, JSON_ENCODE_ANY);
+
+            st = vb_fail(err, VB_EARG, "--%s was %.80s when this results folder was begun and is %.80s now: "
+                         "results would not compare; use another --out-dir", opts[i].name, was ? was : "?", is ? is : "?");
+            free(was);
+            free(is);
+        }
+    }
+    json_decref(then);
+    json_decref(now);
+    return st;
+}
+
 int vb_cli_fail(const char *command, const vb_err *err)
 {
     fprintf(stderr, "savbench %s: %s\n", command, err->msg);

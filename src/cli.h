@@ -31,7 +31,21 @@ typedef struct {
     int min, max;        /* VB_OPT_INT */
     vb_status (*set)(void *options, const char *value, vb_err *err);
     json_t *(*get)(const void *options); /* NULL result: left out of the record */
+    bool fixed; /* part of what a record means: a results folder keeps to one value */
 } vb_opt;
+
+/* Rows of a table over struct T. */
+#define VB_ROW_TEXT(T, field, name_, aliases_, arg_, help_) \
+    {.name = name_, .aliases = aliases_, .arg = arg_, .help = help_, .type = VB_OPT_TEXT, .offset = offsetof(T, field)}
+#define VB_ROW_INT(T, field, min_, max_, name_, aliases_, arg_, help_, ...)                                             \
+    {.name = name_, .aliases = aliases_, .arg = arg_, .help = help_, .type = VB_OPT_INT, .offset = offsetof(T, field), \
+     .min = min_, .max = max_, __VA_ARGS__}
+#define VB_ROW_U64(T, field, name_, aliases_, arg_, help_) \
+    {.name = name_, .aliases = aliases_, .arg = arg_, .help = help_, .type = VB_OPT_U64, .offset = offsetof(T, field)}
+#define VB_ROW_FLAG(T, field, name_, aliases_, help_) \
+    {.name = name_, .aliases = aliases_, .help = help_, .type = VB_OPT_FLAG, .offset = offsetof(T, field)}
+#define VB_ROW_CALL(set_, get_, name_, aliases_, arg_, help_, ...) \
+    {.name = name_, .aliases = aliases_, .arg = arg_, .help = help_, .type = VB_OPT_CALL, .set = set_, .get = get_, __VA_ARGS__}
 
 /* Parses argv[1..argc). Operands (what is no option) are moved to the end, *first_operand is the first one's index.
  * VB_EARG names the option and the fault. */
@@ -43,6 +57,9 @@ bool vb_cli_wants_help(int argc, char **argv); /* --help or -h among the options
 
 /* The record: a JSON object of every option by canonical name. NULL: out of memory. */
 json_t *vb_cli_record(const vb_opt *opts, size_t n, const void *options);
+
+/* VB_EARG when a fixed option differs from an earlier record (JSON text of vb_cli_record); names the first one. */
+vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, const char *earlier, vb_err *err);
 
 /* Prints "savbench COMMAND: message" to stderr and returns the exit code for the error's kind. */
 int vb_cli_fail(const char *command, const vb_err *err);

@@ -10,8 +10,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define AT(field) offsetof(vb_options, field)
-
 static vb_status set_checkpoint(void *p, const char *value, vb_err *err)
 {
     vb_options *o = p;
@@ -82,37 +80,37 @@ static vb_status set_flash(void *p, const char *value, vb_err *err)
 }
 
 static const vb_opt table[] = {
-    {"split-dir", "data", "DIR", "dataset in SA-V layout: JPEGImages_24fps, Annotations_6fps, a split list", VB_OPT_TEXT, AT(split_dir), 0, 0, 0, 0},
-    {"split-name", NULL, "FILE", "split list in DIR (default: its one *.txt)", VB_OPT_TEXT, AT(split_name), 0, 0, 0, 0},
-    {"models", "model", "LIST", "models, each with _point, _box or _mask if you like", VB_OPT_TEXT, AT(models), 0, 0, 0, 0},
-    {"prompts", "prompt", "LIST", "point, box, mask: for models without a prompt in their name (default point)", VB_OPT_TEXT, AT(prompts), 0, 0, 0, 0},
-    {"image-size", "imgsz image-sizes", "LIST", "side of the square network input (default 1024)", VB_OPT_TEXT, AT(image_sizes), 0, 0, 0, 0},
-    {"dtype", "dtypes autocast-dtype", "LIST", "float32, tf32, float16, bfloat16 (default bfloat16)", VB_OPT_TEXT, AT(dtype_list), 0, 0, 0, 0},
-    {"bank-dtype", "bank-dtypes", "LIST", "memory bank: bfloat16, float32, float16, autocast (default bfloat16, as upstream)", VB_OPT_TEXT, AT(bank_list), 0, 0, 0, 0},
-    {"mode", "modes", "LIST", "stream (default): a frame's masks are out before the next frame starts", VB_OPT_TEXT, AT(mode_list), 0, 0, 0, 0},
-    {"checkpoint", NULL, "[MODEL=]FILE", "weights, or seed:N for the seeded ones; may repeat", VB_OPT_CALL, 0, 0, 0, set_checkpoint, get_checkpoint},
-    {"weights-dir", NULL, "DIR", "where official checkpoint files lie (default ./checkpoints)", VB_OPT_TEXT, AT(weights_dir), 0, 0, 0, 0},
-    {"out-dir", "out output-dir", "DIR", "results; the same folder again resumes (default savbench-out)", VB_OPT_TEXT, AT(out_dir), 0, 0, 0, 0},
-    {"state-dir", NULL, "DIR", "live database, on a local disk (default the results folder)", VB_OPT_TEXT, AT(state_dir), 0, 0, 0, 0},
-    {"repeats", "repetitions", "N", "repetitions of each trial (default 1)", VB_OPT_INT, AT(repeats), 1, 1000, 0, 0},
-    {"limit-videos", NULL, "N", "first N videos only", VB_OPT_INT, AT(limits.limit_videos), 0, 100000000, 0, 0},
-    {"limit-objects", NULL, "N", "first N masklets of each video only", VB_OPT_INT, AT(limits.limit_objects), 0, 100000, 0, 0},
-    {"max-clip-frames", NULL, "N", "first N frames of each video only", VB_OPT_INT, AT(limits.max_clip_frames), 0, 100000000, 0, 0},
-    {"shuffle-videos", NULL, NULL, "seeded order of videos before --limit-videos", VB_OPT_FLAG, AT(limits.shuffle), 0, 0, 0, 0},
-    {"seed", NULL, "N", "of every random choice (default 0)", VB_OPT_U64, AT(seed), 0, 0, 0, 0},
-    {"point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", VB_OPT_CALL, 0, 0, 0, set_rule, get_rule},
-    {"fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", VB_OPT_INT, AT(fill_hole_area), 0, 1000000, 0, 0},
-    {"postprocess", NULL, "WHICH", "implementation of hole filling: auto (default), cuda, cpu, off", VB_OPT_CALL, 0, 0, 0, set_post, get_post},
-    {"require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused (strict: FlashAttention alone)", VB_OPT_CALL, 0, 0, 0, set_flash, get_flash_word},
-    {"save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", VB_OPT_CALL, 0, 0, 0, set_save, get_save},
-    {"save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", VB_OPT_INT, AT(save_overlays), 0, 10000, 0, 0},
-    {"warmup-frames", NULL, "N", "frames tracked and thrown away after each change of precision (default 2)", VB_OPT_INT, AT(warmup_frames), 0, 1000, 0, 0},
-    {"device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N", VB_OPT_TEXT, AT(device), 0, 0, 0, 0},
-    {"threads", NULL, "N", "CPU threads per engine (default: a host's cores shared out among its engines)", VB_OPT_INT, AT(threads), 0, 4096, 0, 0},
-    {"workers", NULL, "N", "without mpirun: workers to start (default one per device)", VB_OPT_INT, AT(workers), 0, 4096, 0, 0},
-    {"hostfile", NULL, "FILE", "without mpirun: hosts, as mpirun's --hostfile", VB_OPT_TEXT, AT(hostfile), 0, 0, 0, 0},
-    {"retry-failed", NULL, NULL, "run trials again that are recorded as failed", VB_OPT_FLAG, AT(retry_failed), 0, 0, 0, 0},
-    {"quiet", "q", NULL, "no progress", VB_OPT_FLAG, AT(quiet), 0, 0, 0, 0},
+    VB_ROW_TEXT(vb_options, split_dir, "split-dir", "data", "DIR", "dataset in SA-V layout: JPEGImages_24fps, Annotations_6fps, a split list"),
+    VB_ROW_TEXT(vb_options, split_name, "split-name", NULL, "FILE", "split list in DIR (default: its one *.txt)"),
+    VB_ROW_TEXT(vb_options, models, "models", "model", "LIST", "models, each with _point, _box or _mask if you like"),
+    VB_ROW_TEXT(vb_options, prompts, "prompts", "prompt", "LIST", "point, box, mask: for models without a prompt in their name (default point)"),
+    VB_ROW_TEXT(vb_options, image_sizes, "image-size", "imgsz image-sizes", "LIST", "side of the square network input (default 1024)"),
+    VB_ROW_TEXT(vb_options, dtype_list, "dtype", "dtypes autocast-dtype", "LIST", "float32, tf32, float16, bfloat16 (default bfloat16)"),
+    VB_ROW_TEXT(vb_options, bank_list, "bank-dtype", "bank-dtypes", "LIST", "memory bank: bfloat16, float32, float16, autocast (default bfloat16, as upstream)"),
+    VB_ROW_TEXT(vb_options, mode_list, "mode", "modes", "LIST", "stream (default): a frame's masks are out before the next frame starts"),
+    VB_ROW_CALL(set_checkpoint, get_checkpoint, "checkpoint", NULL, "[MODEL=]FILE", "weights, or seed:N for the seeded ones; may repeat", .fixed = false),
+    VB_ROW_TEXT(vb_options, weights_dir, "weights-dir", NULL, "DIR", "where official checkpoint files lie (default ./checkpoints)"),
+    VB_ROW_TEXT(vb_options, out_dir, "out-dir", "out output-dir", "DIR", "results; the same folder again resumes (default savbench-out)"),
+    VB_ROW_TEXT(vb_options, state_dir, "state-dir", NULL, "DIR", "live database, on a local disk (default the results folder)"),
+    VB_ROW_INT(vb_options, repeats, 1, 1000, "repeats", "repetitions", "N", "repetitions of each trial (default 1)", .fixed = false),
+    VB_ROW_INT(vb_options, limits.limit_videos, 0, 100000000, "limit-videos", NULL, "N", "first N videos only", .fixed = false),
+    VB_ROW_INT(vb_options, limits.limit_objects, 0, 100000, "limit-objects", NULL, "N", "first N masklets of each video only", .fixed = true),
+    VB_ROW_INT(vb_options, limits.max_clip_frames, 0, 100000000, "max-clip-frames", NULL, "N", "first N frames of each video only", .fixed = true),
+    VB_ROW_FLAG(vb_options, limits.shuffle, "shuffle-videos", NULL, "seeded order of videos before --limit-videos"),
+    VB_ROW_U64(vb_options, seed, "seed", NULL, "N", "of every random choice (default 0)"),
+    VB_ROW_CALL(set_rule, get_rule, "point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", .fixed = true),
+    VB_ROW_INT(vb_options, fill_hole_area, 0, 1000000, "fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", .fixed = true),
+    VB_ROW_CALL(set_post, get_post, "postprocess", NULL, "WHICH", "implementation of hole filling: auto (default), cuda, cpu, off", .fixed = true),
+    VB_ROW_CALL(set_flash, get_flash_word, "require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused (strict: FlashAttention alone)", .fixed = false),
+    VB_ROW_CALL(set_save, get_save, "save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", .fixed = false),
+    VB_ROW_INT(vb_options, save_overlays, 0, 10000, "save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", .fixed = false),
+    VB_ROW_INT(vb_options, warmup_frames, 0, 1000, "warmup-frames", NULL, "N", "frames tracked and thrown away after each change of precision (default 2)", .fixed = false),
+    VB_ROW_TEXT(vb_options, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
+    VB_ROW_INT(vb_options, threads, 0, 4096, "threads", NULL, "N", "CPU threads per engine (default: a host's cores shared out among its engines)", .fixed = false),
+    VB_ROW_INT(vb_options, workers, 0, 4096, "workers", NULL, "N", "without mpirun: workers to start (default one per device)", .fixed = false),
+    VB_ROW_TEXT(vb_options, hostfile, "hostfile", NULL, "FILE", "without mpirun: hosts, as mpirun's --hostfile"),
+    VB_ROW_FLAG(vb_options, retry_failed, "retry-failed", NULL, "run trials again that are recorded as failed"),
+    VB_ROW_FLAG(vb_options, quiet, "quiet", "q", "no progress"),
 };
 static const size_t table_n = sizeof table / sizeof *table;
 
@@ -270,6 +268,11 @@ vb_status vb_options_json(char **out, const vb_options *o, vb_err *err)
     *out = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return *out ? VB_OK : vb_fail(err, VB_ENOMEM, "the record of options");
+}
+
+vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err *err)
+{
+    return vb_cli_same_fixed(table, table_n, o, earlier, err);
 }
 
 vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const char *model, vb_err *err)

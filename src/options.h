@@ -51,6 +51,10 @@ void vb_options_help(FILE *to, const char *command);
 /* The record: a JSON object of every option by canonical name, malloc'ed. */
 vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);
 
+/* Whether the options that a record depends on are those of an earlier record (its JSON). VB_EARG names the one
+ * that differs. */
+vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err *err);
+
 /* The checkpoint for a model into path: a file or "seed:N"; "" for a model without weights.
  * --checkpoint MODEL=..., then --checkpoint FILE where one model runs, then the official name in --weights-dir
  * (default ./checkpoints). VB_EARG says where it looked. */

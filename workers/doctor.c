@@ -22,12 +22,11 @@ typedef struct {
     int threads;
 } vb_doctor;
 
-#define AT(field) offsetof(vb_doctor, field)
 static const vb_opt table[] = {
-    {"device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N", VB_OPT_TEXT, AT(device), 0, 0, 0, 0},
-    {"weights-dir", NULL, "DIR", "where official checkpoint files lie (default ./checkpoints)", VB_OPT_TEXT, AT(weights_dir), 0, 0, 0, 0},
-    {"threads", NULL, "N", "CPU threads (default all cores)", VB_OPT_INT, AT(threads), 0, 4096, 0, 0},
-    {"no-probe", NULL, NULL, "leave out the attention table (it runs the model)", VB_OPT_FLAG, AT(no_probe), 0, 0, 0, 0},
+    VB_ROW_TEXT(vb_doctor, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
+    VB_ROW_TEXT(vb_doctor, weights_dir, "weights-dir", NULL, "DIR", "where official checkpoint files lie (default ./checkpoints)"),
+    VB_ROW_INT(vb_doctor, threads, 0, 4096, "threads", NULL, "N", "CPU threads (default all cores)", .fixed = false),
+    VB_ROW_FLAG(vb_doctor, no_probe, "no-probe", NULL, "leave out the attention table (it runs the model)"),
 };
 
 /* Three frames with one point prompt. */

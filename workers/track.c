@@ -111,26 +111,25 @@ static vb_status set_flash(void *p, const char *value, vb_err *err)
     return VB_OK;
 }
 
-#define AT(field) offsetof(vb_track, field)
 static const vb_opt table[] = {
-    {"model", "models", "MODEL", "model to run", VB_OPT_TEXT, AT(model_word), 0, 0, 0, 0},
-    {"checkpoint", NULL, "FILE", "weights, or seed:N for the seeded ones", VB_OPT_TEXT, AT(checkpoint), 0, 0, 0, 0},
-    {"frames", NULL, "DIR", "folder of JPEG frames named by number", VB_OPT_TEXT, AT(frames_dir), 0, 0, 0, 0},
-    {"object", NULL, "ID[@FRAME]:SPEC", "an object and its prompt on a frame (default 0), in video pixels; parts joined by '+':\npoint:X,Y,LABEL[;X,Y,LABEL...] box:X0,Y0,X1,Y1 mask:FILE.png; may repeat", VB_OPT_CALL, 0, 0, 0, set_object, 0},
-    {"image-size", "imgsz", "N", "side of the square network input (default 1024)", VB_OPT_INT, AT(image_size), 1, VB_MAX_SIDE, 0, 0},
-    {"dtype", "autocast-dtype", "DTYPE", "float32 (default), tf32, float16, bfloat16", VB_OPT_TEXT, AT(dtype), 0, 0, 0, 0},
-    {"bank-dtype", NULL, "DTYPE", "memory bank: bfloat16 (default), float32, float16, autocast", VB_OPT_TEXT, AT(bank), 0, 0, 0, 0},
-    {"limit-frames", NULL, "N", "the video is N frames long, for the model too", VB_OPT_INT, AT(limit_frames), 1, INT_MAX, 0, 0},
-    {"frame-order", NULL, "LIST", "numbers of the JPEGs to show as frame 0, 1, ...", VB_OPT_TEXT, AT(frame_order), 0, 0, 0, 0},
-    {"fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 0: off)", VB_OPT_INT, AT(fill_hole_area), 0, 1000000, 0, 0},
-    {"weight", NULL, "KEY=VALUE", "fill one tensor with a constant; may repeat", VB_OPT_CALL, 0, 0, 0, set_weight, 0},
-    {"masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them", VB_OPT_TEXT, AT(masks_dir), 0, 0, 0, 0},
-    {"overlay", NULL, "DIR", "write DIR/FRAME.png, masks over frames", VB_OPT_TEXT, AT(overlay_dir), 0, 0, 0, 0},
-    {"dump", NULL, "CASE.h5", "write tensors in the layout of the golden cases", VB_OPT_TEXT, AT(dump_path), 0, 0, 0, 0},
-    {"dump-trace", NULL, NULL, "with --dump: inner tensors of the first two frames too", VB_OPT_FLAG, AT(dump_trace), 0, 0, 0, 0},
-    {"require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused", VB_OPT_CALL, 0, 0, 0, set_flash, 0},
-    {"device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N", VB_OPT_TEXT, AT(device), 0, 0, 0, 0},
-    {"threads", NULL, "N", "CPU threads (default all cores)", VB_OPT_INT, AT(threads), 0, 4096, 0, 0},
+    VB_ROW_TEXT(vb_track, model_word, "model", "models", "MODEL", "model to run"),
+    VB_ROW_TEXT(vb_track, checkpoint, "checkpoint", NULL, "FILE", "weights, or seed:N for the seeded ones"),
+    VB_ROW_TEXT(vb_track, frames_dir, "frames", NULL, "DIR", "folder of JPEG frames named by number"),
+    VB_ROW_CALL(set_object, NULL, "object", NULL, "ID[@FRAME]:SPEC", "an object and its prompt on a frame (default 0), in video pixels; parts joined by '+':\npoint:X,Y,LABEL[;X,Y,LABEL...] box:X0,Y0,X1,Y1 mask:FILE.png; may repeat", .fixed = false),
+    VB_ROW_INT(vb_track, image_size, 1, VB_MAX_SIDE, "image-size", "imgsz", "N", "side of the square network input (default 1024)", .fixed = false),
+    VB_ROW_TEXT(vb_track, dtype, "dtype", "autocast-dtype", "DTYPE", "float32 (default), tf32, float16, bfloat16"),
+    VB_ROW_TEXT(vb_track, bank, "bank-dtype", NULL, "DTYPE", "memory bank: bfloat16 (default), float32, float16, autocast"),
+    VB_ROW_INT(vb_track, limit_frames, 1, INT_MAX, "limit-frames", NULL, "N", "the video is N frames long, for the model too", .fixed = false),
+    VB_ROW_TEXT(vb_track, frame_order, "frame-order", NULL, "LIST", "numbers of the JPEGs to show as frame 0, 1, ..."),
+    VB_ROW_INT(vb_track, fill_hole_area, 0, 1000000, "fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 0: off)", .fixed = false),
+    VB_ROW_CALL(set_weight, NULL, "weight", NULL, "KEY=VALUE", "fill one tensor with a constant; may repeat", .fixed = false),
+    VB_ROW_TEXT(vb_track, masks_dir, "masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them"),
+    VB_ROW_TEXT(vb_track, overlay_dir, "overlay", NULL, "DIR", "write DIR/FRAME.png, masks over frames"),
+    VB_ROW_TEXT(vb_track, dump_path, "dump", NULL, "CASE.h5", "write tensors in the layout of the golden cases"),
+    VB_ROW_FLAG(vb_track, dump_trace, "dump-trace", NULL, "with --dump: inner tensors of the first two frames too"),
+    VB_ROW_CALL(set_flash, NULL, "require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused", .fixed = false),
+    VB_ROW_TEXT(vb_track, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
+    VB_ROW_INT(vb_track, threads, 0, 4096, "threads", NULL, "N", "CPU threads (default all cores)", .fixed = false),
 };
 
 static int by_number(const void *a, const void *b)
