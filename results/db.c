@@ -63,12 +63,18 @@ fail:
     return st;
 }
 
+void vb_db_forget(vb_db *db)
+{
+    for (int i = 0; i < db->n; i++)
+        sqlite3_finalize(db->kept[i].stmt);
+    db->n = 0;
+}
+
 void vb_db_close(vb_db *db)
 {
     if (!db)
         return;
-    for (int i = 0; i < db->n; i++)
-        sqlite3_finalize(db->kept[i].stmt);
+    vb_db_forget(db);
     sqlite3_close(db->handle);
     free(db);
 }
@@ -92,9 +98,13 @@ static vb_status keep(sqlite3_stmt **out, vb_db *db, const char *sql, vb_err *er
             return VB_OK;
         }
     if (db->n == MOST_STATEMENTS) {
-        sqlite3_finalize(db->kept[0].stmt);
-        memmove(db->kept, db->kept + 1, sizeof db->kept - sizeof *db->kept);
+        int i = 0;
+
+        while (i < db->n - 1 && sqlite3_stmt_busy(db->kept[i].stmt))
+            i++;
+        sqlite3_finalize(db->kept[i].stmt);
         db->n--;
+        memmove(&db->kept[i], &db->kept[i + 1], (size_t)(db->n - i) * sizeof *db->kept);
     }
     if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) != SQLITE_OK)
         return vb_db_fail(db, sql, err);

@@ -26,6 +26,9 @@ sqlite3 *vb_db_handle(vb_db *db);
 /* vb_fail with SQLite's message; what: the thing that was being done. */
 vb_status vb_db_fail(vb_db *db, const char *what, vb_err *err);
 
+/* Drops the kept statements: some PRAGMAs want none to be prepared. */
+void vb_db_forget(vb_db *db);
+
 /* One or more statements without values. */
 vb_status vb_db_exec(vb_db *db, const char *sql, vb_err *err);
 

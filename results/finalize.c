@@ -1,0 +1,141 @@
+/* Finalize: results.h5 and the derived tables of summary.db, from the records; see store.h.
+ *
+ * The key of the records (derive.h) is kept in both: when both have it, nothing is written. results.h5 is published
+ * before the database says that it is there; a crash between the two only means that it is made again. */
+#include "derive.h"
+#include "publish.h"
+#include "store_impl.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char results_name[] = "results.h5", db_name[] = "summary.db";
+
+static vb_status derive_all(vb_store *s, const char *key, vb_err *err)
+{
+    char path[VB_PATH_MAX + 64];
+    vb_columnar *file = NULL;
+    vb_status st;
+
+    snprintf(path, sizeof path, "%s/" VB_TEMPORARY_PREFIX "%s", s->paths.out, results_name);
+    if ((st = vb_columnar_create(&file, path, key, err)))
+        return st;
+    if ((st = vb_store_begin(s, err))) {
+        vb_columnar_free(file);
+        goto out;
+    }
+    st = vb_derive(s->db, s->dir, file, err);
+    if (st)
+        vb_columnar_free(file);
+    else
+        st = vb_columnar_finish(file, err);
+    if (st == VB_OK)
+        st = vb_publish_written(s->dir, results_name, err);
+    if (st == VB_OK)
+        st = vb_db_run(s->db, err, "UPDATE store SET derived_key = ?1", "s", key);
+    st = vb_store_end(s, st, err);
+out:
+    if (st)
+        unlink(path);
+    return st;
+}
+
+/* Both files were made from these records. */
+static vb_status is_current(bool *current, vb_store *s, const char *key, vb_err *err)
+{
+    char path[VB_PATH_MAX + 64], in_file[65];
+    int64_t same = 0;
+    vb_status st = vb_db_int(&same, NULL, s->db, err, "SELECT derived_key IS ?1 FROM store", "s", key);
+
+    snprintf(path, sizeof path, "%s/%s", s->paths.out, results_name);
+    vb_columnar_key(in_file, path);
+    *current = st == VB_OK && same && strcmp(in_file, key) == 0;
+    return st;
+}
+
+/* One file, no -wal and -shm beside it. */
+static vb_status settle(vb_store *s, vb_err *err)
+{
+    sqlite3_stmt *q;
+    char mode[16] = "";
+    bool row;
+    vb_status st;
+
+    if ((st = vb_db_query(&q, s->db, err, "PRAGMA journal_mode", "")) || (st = vb_db_step(&row, s->db, q, err)))
+        return st;
+    vb_db_text(mode, sizeof mode, q, 0);
+    sqlite3_reset(q);
+    if (strcmp(mode, "wal") != 0)
+        return VB_OK;
+    vb_db_forget(s->db);
+    if (vb_db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE", err)) {
+        /* Someone reads it just now: what is in it holds, and the last one to close it folds the files together. */
+        vb_log(&s->log, VB_LOG_WARN, "summary.db is being read: it stays in several files until the next finalize");
+    }
+    return VB_OK;
+}
+
+static vb_status epoch_of(int64_t *epoch, const char *path, vb_err *err)
+{
+    vb_db *db = NULL;
+    vb_status st;
+
+    *epoch = -1;
+    if (access(path, F_OK) != 0)
+        return VB_OK;
+    if ((st = vb_db_open(&db, path, VB_DB_READ, err)) == VB_OK)
+        st = vb_db_int(epoch, NULL, db, err, "SELECT epoch FROM store", "");
+    vb_db_close(db);
+    return st;
+}
+
+/* With a state folder elsewhere, OUT gets a copy of the database. */
+static vb_status copy_to_out(vb_store *s, vb_err *err)
+{
+    char copy[VB_PATH_MAX + 64], path[VB_PATH_MAX + 64];
+    int64_t there = -1, here = 0;
+    vb_db *to = NULL;
+    sqlite3_backup *b;
+    vb_status st;
+
+    snprintf(path, sizeof path, "%s/%s", s->paths.out, db_name);
+    snprintf(copy, sizeof copy, "%s/" VB_TEMPORARY_PREFIX "%s", s->paths.out, db_name);
+    if ((st = vb_db_int(&here, NULL, s->db, err, "SELECT epoch FROM store", "")))
+        return st;
+    if (epoch_of(&there, path, NULL) == VB_OK && there == here)
+        return VB_OK;
+    if ((st = vb_db_open(&to, copy, VB_DB_WRITE, err)))
+        return st;
+    b = sqlite3_backup_init(vb_db_handle(to), "main", vb_db_handle(s->db), "main");
+    if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE)
+        st = vb_db_fail(to, "copy of the state folder's database", err);
+    sqlite3_backup_finish(b);
+    vb_db_close(to);
+    return st ? st : vb_publish_written(s->dir, db_name, err);
+}
+
+vb_status vb_finalize(const char *out_dir, const char *state_dir, vb_err *err)
+{
+    vb_paths paths;
+    vb_store *s = NULL;
+    char key[65];
+    bool current = false;
+    vb_status st;
+
+    /* Finds before it opens: a folder that is not there is an error here, not something to make. */
+    if ((st = vb_paths_find(&paths, out_dir, state_dir, false, err)) || (st = vb_store_open(&s, out_dir, state_dir, err)))
+        return st;
+    if ((st = vb_derive_key(key, s->db, err)) || (st = is_current(&current, s, key, err)))
+        goto out;
+    if (!current && (st = derive_all(s, key, err)))
+        goto out;
+    if ((st = settle(s, err)))
+        goto out;
+    if (s->paths.apart)
+        st = copy_to_out(s, err);
+out:
+    vb_store_close(s);
+    return st;
+}

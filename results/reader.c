@@ -1,0 +1,79 @@
+/* Reading an output folder; see reader.h. */
+#include "reader.h"
+
+#include "derive.h"
+#include "paths.h"
+#include "schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+vb_status vb_reader_open(vb_db **out, const char *out_dir, vb_err *err)
+{
+    vb_paths p;
+    vb_db *db = NULL;
+    vb_status st;
+
+    if ((st = vb_paths_find(&p, out_dir, NULL, false, err)) || (st = vb_db_open(&db, p.db, VB_DB_READ, err)) ||
+        (st = vb_schema_check(db, p.db, err))) {
+        vb_db_close(db);
+        return st;
+    }
+    *out = db;
+    return VB_OK;
+}
+
+/* A copy in memory with the derived tables made anew. */
+static vb_status derived_copy(vb_db **out, vb_db *from, const char *out_dir, vb_err *err)
+{
+    vb_db *copy = NULL;
+    sqlite3_backup *b;
+    int dir = open(out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    vb_status st;
+
+    if (dir < 0)
+        return vb_fail(err, VB_EARG, "output folder '%s': %s", out_dir, strerror(errno));
+    if ((st = vb_db_open(&copy, NULL, VB_DB_MEMORY, err)))
+        goto out;
+    b = sqlite3_backup_init(vb_db_handle(copy), "main", vb_db_handle(from), "main");
+    if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE)
+        st = vb_db_fail(copy, "copy into memory", err);
+    sqlite3_backup_finish(b);
+    if (st == VB_OK && (st = vb_db_begin(copy, err)) == VB_OK)
+        st = vb_db_end(copy, vb_derive(copy, dir, NULL, err), err);
+out:
+    close(dir);
+    if (st)
+        vb_db_close(copy);
+    else
+        *out = copy;
+    return st;
+}
+
+vb_status vb_reader_open_derived(vb_db **out, int64_t *n_new, const char *out_dir, vb_err *err)
+{
+    char key[65];
+    int64_t same = 0;
+    vb_db *db = NULL, *copy = NULL;
+    vb_status st;
+
+    *n_new = 0;
+    if ((st = vb_reader_open(&db, out_dir, err)) || (st = vb_derive_key(key, db, err)) ||
+        (st = vb_db_int(&same, NULL, db, err, "SELECT derived_key IS ?1 FROM store", "s", key)))
+        goto out;
+    if (same) {
+        *out = db;
+        return VB_OK;
+    }
+    if ((st = derived_copy(&copy, db, out_dir, err)) == VB_OK)
+        st = vb_db_int(n_new, NULL, copy, err, "SELECT count(*) FROM trial WHERE status = 'done'", "");
+    if (st == VB_OK)
+        *out = copy;
+    else
+        vb_db_close(copy);
+out:
+    vb_db_close(db);
+    return st;
+}
