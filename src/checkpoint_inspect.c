@@ -9,9 +9,9 @@ typedef struct {
 } inspect_options;
 
 static const vb_opt table[] = {
-    {"json", NULL, NULL, "one JSON object", VB_OPT_FLAG, offsetof(inspect_options, json), 0, 0, NULL, NULL},
-    {"verify", NULL, NULL, "read all data and compare it with the checksums in the file", VB_OPT_FLAG,
-     offsetof(inspect_options, verify), 0, 0, NULL, NULL},
+    {.name = "json", .help = "one JSON object", .type = VB_OPT_FLAG, .offset = offsetof(inspect_options, json)},
+    {.name = "verify", .help = "read all data and compare it with the checksums in the file", .type = VB_OPT_FLAG,
+     .offset = offsetof(inspect_options, verify)},
 };
 enum { N_OPTIONS = sizeof table / sizeof *table };
 

@@ -216,6 +216,7 @@ static void every_element_must_be_in_its_storage(void **state)
         {"0", 6, -1, {2}, {1}, 1, "plain shape, stride and offset"},
         {"0", 6, INT64_MAX, {2}, {1}, 1, "reaches element"},
         {"0", 6, 5, {2}, {-1}, 1, "negative or impossible"},
+        {"0", 6, 5, {1}, {-1}, 1, "negative or impossible"},
         {"0", 6, 0, {-2}, {1}, 1, "negative or impossible"},
         {"0", 6, 0, {-1, -1}, {1, 1}, 2, "negative or impossible"},
         {"0", 6, 0, {2, 2}, {INT64_MAX, INT64_MAX}, 2, "reaches element"},

@@ -218,6 +218,29 @@ static void lies_in_the_end_records_are_named(void **state)
     }
 }
 
+/* Without zip64 there is no second record to differ from. */
+static void a_lying_directory_range_is_named(void **state)
+{
+    static const struct {
+        size_t from_end;
+        uint64_t value;
+    } lies[] = {{10, 0}, {10, 92}, {10, 0xffffffff}, {6, 0}, {6, 64}, {6, 0xffffffff}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        zip_writer z;
+        vb_zip *zip;
+        vb_err err;
+
+        two_entries(&z);
+        zip_end(&z, false);
+        set(&z.file, z.file.n - lies[i].from_end, lies[i].value, 4);
+        assert_int_equal(vb_zip_open(&zip, z.file.p, z.file.n, "t.pt", &err), VB_EFORMAT);
+        assert_non_null(strstr(err.msg, "directory offset or size lies"));
+        zip_free(&z);
+    }
+}
+
 static void saturated_counts_do_not_allocate(void **state)
 {
     zip_writer z;
@@ -263,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_size_beyond_the_data_is_refused),
         cmocka_unit_test(duplicates_and_overlaps_are_refused),
         cmocka_unit_test(lies_in_the_end_records_are_named),
+        cmocka_unit_test(a_lying_directory_range_is_named),
         cmocka_unit_test(saturated_counts_do_not_allocate),
         cmocka_unit_test(every_cut_is_an_error),
     };
