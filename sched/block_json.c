@@ -57,13 +57,13 @@ vb_status vb_block_from_json(vb_block *out, const char *text, size_t n, vb_err *
     size_t count;
 
     memset(out, 0, sizeof *out);
-    if ((st = vb_json_object(&o, text, n, 7, what, err)) ||
-        (st = vb_json_int(&out->id, o, what, "id", 0, INT32_MAX, err)) ||
-        (st = vb_json_text(out->video, sizeof out->video, o, what, "video", err)) ||
-        (st = vb_json_text(out->setup.model, sizeof out->setup.model, o, what, "model", err)) ||
-        (st = vb_json_text(prompt, sizeof prompt, o, what, "prompt", err)) ||
-        (st = vb_json_int(&out->setup.image_size, o, what, "image_size", 1, VB_MAX_SIDE, err)) ||
-        (st = vb_json_real(&out->cost, o, what, "cost", 0, 1e12, err)))
+    if ((st = vb_field_object(&o, text, n, 7, what, err)) ||
+        (st = vb_field_int(&out->id, o, what, "id", 0, INT32_MAX, err)) ||
+        (st = vb_field_text(out->video, sizeof out->video, o, what, "video", err)) ||
+        (st = vb_field_text(out->setup.model, sizeof out->setup.model, o, what, "model", err)) ||
+        (st = vb_field_text(prompt, sizeof prompt, o, what, "prompt", err)) ||
+        (st = vb_field_int(&out->setup.image_size, o, what, "image_size", 1, VB_MAX_SIDE, err)) ||
+        (st = vb_field_real(&out->cost, o, what, "cost", 0, 1e12, err)))
         goto out;
     st = VB_EFORMAT;
     trials = json_object_get(o, "trials");

@@ -76,17 +76,17 @@ static vb_status from_json(void *m, const field *f, size_t n, const char *text, 
                            vb_err *err)
 {
     json_t *o = NULL;
-    vb_status st = vb_json_object(&o, text, len, n, what, err);
+    vb_status st = vb_field_object(&o, text, len, n, what, err);
 
     for (; st == VB_OK && n; n--, f++) {
         char *at = (char *)m + f->offset;
 
         if (f->type == TEXT)
-            st = vb_json_text(at, f->size, o, what, f->key, err);
+            st = vb_field_text(at, f->size, o, what, f->key, err);
         else if (f->type == INT)
-            st = vb_json_int((int *)(void *)at, o, what, f->key, f->min, f->max, err);
+            st = vb_field_int((int *)(void *)at, o, what, f->key, f->min, f->max, err);
         else
-            st = vb_json_real((double *)(void *)at, o, what, f->key, 0, 1e15, err);
+            st = vb_field_real((double *)(void *)at, o, what, f->key, 0, 1e15, err);
     }
     json_decref(o);
     return st;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-vb_status vb_json_object(json_t **out, const char *text, size_t n, size_t n_fields, const char *what, vb_err *err)
+vb_status vb_field_object(json_t **out, const char *text, size_t n, size_t n_fields, const char *what, vb_err *err)
 {
     json_error_t why;
     json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
@@ -19,7 +19,7 @@ vb_status vb_json_object(json_t **out, const char *text, size_t n, size_t n_fiel
     return VB_OK;
 }
 
-vb_status vb_json_int(int *out, const json_t *o, const char *what, const char *key, int min, int max, vb_err *err)
+vb_status vb_field_int(int *out, const json_t *o, const char *what, const char *key, int min, int max, vb_err *err)
 {
     const json_t *v = json_object_get(o, key);
     json_int_t i = json_integer_value(v);
@@ -30,7 +30,7 @@ vb_status vb_json_int(int *out, const json_t *o, const char *what, const char *k
     return VB_OK;
 }
 
-vb_status vb_json_real(double *out, const json_t *o, const char *what, const char *key, double min, double max,
+vb_status vb_field_real(double *out, const json_t *o, const char *what, const char *key, double min, double max,
                        vb_err *err)
 {
     const json_t *v = json_object_get(o, key);
@@ -42,7 +42,7 @@ vb_status vb_json_real(double *out, const json_t *o, const char *what, const cha
     return VB_OK;
 }
 
-vb_status vb_json_text(char *buf, size_t n, const json_t *o, const char *what, const char *key, vb_err *err)
+vb_status vb_field_text(char *buf, size_t n, const json_t *o, const char *what, const char *key, vb_err *err)
 {
     const json_t *v = json_object_get(o, key);
     size_t len = json_string_length(v);

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 /* An object with exactly n_fields fields; *out is the caller's reference. */
-vb_status vb_json_object(json_t **out, const char *text, size_t n, size_t n_fields, const char *what, vb_err *err);
-vb_status vb_json_int(int *out, const json_t *o, const char *what, const char *key, int min, int max, vb_err *err);
-vb_status vb_json_real(double *out, const json_t *o, const char *what, const char *key, double min, double max,
+vb_status vb_field_object(json_t **out, const char *text, size_t n, size_t n_fields, const char *what, vb_err *err);
+vb_status vb_field_int(int *out, const json_t *o, const char *what, const char *key, int min, int max, vb_err *err);
+vb_status vb_field_real(double *out, const json_t *o, const char *what, const char *key, double min, double max,
                        vb_err *err);
 /* Into buf[n] with its NUL; a longer string is refused. */
-vb_status vb_json_text(char *buf, size_t n, const json_t *o, const char *what, const char *key, vb_err *err);
+vb_status vb_field_text(char *buf, size_t n, const json_t *o, const char *what, const char *key, vb_err *err);
 
 #endif

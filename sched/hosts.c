@@ -1,0 +1,69 @@
+/* Number of engines; see hosts.h. */
+#include "hosts.h"
+
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* GPUs by their device files, without a library: /dev/nvidia0 ...; a Jetson's one has other names and counts as
+ * the one engine that there always is. CUDA_VISIBLE_DEVICES narrows it. */
+static int count_gpus(void)
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    DIR *d = opendir("/dev");
+    struct dirent *f;
+    int n = 0, listed = 0;
+
+    while (d && (f = readdir(d)))
+        n += !strncmp(f->d_name, "nvidia", 6) && f->d_name[6] && strspn(f->d_name + 6, "0123456789") == strlen(f->d_name + 6);
+    if (d)
+        closedir(d);
+    if (!visible)
+        return n;
+    for (const char *p = visible; *p && *p != '-'; p += *p == ',') {
+        listed++;
+        p += strcspn(p, ",");
+    }
+    return listed < n ? listed : n;
+}
+
+static vb_status count_slots(int *n, const char *hostfile, vb_err *err)
+{
+    FILE *f = fopen(hostfile, "r");
+    char line[1024];
+    vb_status st = VB_OK;
+
+    *n = 0;
+    if (!f)
+        return vb_fail(err, VB_EIO, "host file '%s': %s", hostfile, strerror(errno));
+    while (st == VB_OK && fgets(line, sizeof line, f)) {
+        char *host, *word, *save = NULL;
+        int slots = 1;
+
+        line[strcspn(line, "#\r\n")] = '\0';
+        if (!(host = strtok_r(line, " \t", &save)))
+            continue;
+        while ((word = strtok_r(NULL, " \t", &save)) && st == VB_OK)
+            if (!strncmp(word, "slots=", 6))
+                st = vb_cli_int(&slots, "slots= in the host file", word + 6, 1, 1024, err);
+        *n += slots;
+    }
+    fclose(f);
+    if (st == VB_OK && *n == 0)
+        st = vb_fail(err, VB_EARG, "host file '%s' names no host", hostfile);
+    return st;
+}
+
+vb_status vb_hosts_engines(int *n, const char *hostfile, const char *device, vb_err *err)
+{
+    if (hostfile)
+        return count_slots(n, hostfile, err);
+    *n = strcmp(device, "auto") && strcmp(device, "cuda") ? 1 : count_gpus();
+    if (*n < 1)
+        *n = 1;
+    return VB_OK;
+}

@@ -1,0 +1,69 @@
+/* One process of the MPI job; see rank.h. */
+#include "rank.h"
+
+#include "cli.h"
+#include "coordinator.h"
+#include "stop.h"
+
+#include <mpi.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+bool vb_rank_started(void)
+{
+    return getenv("OMPI_COMM_WORLD_RANK") || getenv("PMIX_RANK");
+}
+
+/* mpirun binds each rank to a core or socket unless told otherwise, and the engine would inherit that: a whole device
+ * fed by one core. Where the user asked for a binding it stays. */
+static void undo_default_binding(void)
+{
+    cpu_set_t all;
+
+    if (!getenv("OMPI_COMM_WORLD_RANK") || getenv("OMPI_MCA_hwloc_base_binding_policy"))
+        return;
+    memset(&all, 0xff, sizeof all); /* the kernel keeps it within the cpuset */
+    sched_setaffinity(0, sizeof all, &all);
+}
+
+static int exit_code(const vb_rank *r, vb_status st, int code, const vb_err *err)
+{
+    if (st == VB_OK)
+        return code;
+    vb_log(&r->log, VB_LOG_ERROR, "%s", err->msg);
+    return st == VB_EARG ? VB_EXIT_USAGE : VB_EXIT_FAILED;
+}
+
+int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker)
+{
+    vb_rank r = {.options = o, .argc = argc, .argv = argv, .stop_fd = -1};
+    vb_err err = {0};
+    bool stopped = false;
+    int code = VB_EXIT_OK;
+    vb_status st;
+
+    /* No rank outlives the mpirun or srun daemon that started it. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    undo_default_binding();
+    vb_logger_init(&r.log, -1, o->quiet);
+    if ((st = vb_stop_open(&r.stop_fd, &err)) || (st = vb_link_open(&r.link, &r.place, &err)))
+        return exit_code(&r, st, code, &err);
+    r.log.rank = r.place.rank;
+    if (r.place.rank == 0)
+        st = vb_coordinator_run(&code, &stopped, &r, &err);
+    else
+        st = worker(&stopped, &r, &err);
+    code = stopped && st == VB_OK ? VB_EXIT_FAILED : exit_code(&r, st, code, &err);
+    if (st == VB_EMPI || (st && r.place.rank > 0))
+        MPI_Abort(MPI_COMM_WORLD, code); /* the others wait for this one */
+    if (stopped)
+        _exit(code); /* the job is being torn down: nobody will come to the barrier */
+    vb_link_close(r.link);
+    close(r.stop_fd);
+    /* The supervisor judges by what is recorded; a code of ours would only make mpirun print about it. */
+    return getenv("SAVBENCH_SUPERVISED") && code == VB_EXIT_SOME_FAILED ? VB_EXIT_OK : code;
+}
