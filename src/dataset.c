@@ -29,6 +29,7 @@ static vb_status add_name(name_list *l, const char *name, vb_err *err)
         l->names = grown;
         l->capacity = capacity;
     }
+    memset(l->names[l->n], 0, sizeof l->names[0]); /* names travel as whole fields */
     strcpy(l->names[l->n++], name);
     return VB_OK;
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct vb_jpeg {
-    tjhandle tj;
+    tjhandle tj;   /* NULL after a fault */
     uint8_t *file; /* the compressed file */
     size_t capacity;
 };
@@ -86,7 +86,8 @@ void vb_jpeg_free(vb_jpeg *j)
 {
     if (!j)
         return;
-    tjDestroy(j->tj);
+    if (j->tj)
+        tjDestroy(j->tj);
     free(j->file);
     free(j);
 }
@@ -178,6 +179,16 @@ vb_status vb_jpeg_size(vb_jpeg *j, const char *path, int *h, int *w, vb_err *err
     return st;
 }
 
+/* TurboJPEG's fault as ours. The handle is made anew: one that stopped within a file can refuse the next. */
+static vb_status fail_decode(vb_jpeg *j, const char *path, const char *what, vb_err *err)
+{
+    const vb_status st = vb_fail(err, VB_EFORMAT, "'%s': %s: %s", path, what, tjGetErrorStr2(j->tj));
+
+    tjDestroy(j->tj);
+    j->tj = NULL;
+    return st;
+}
+
 vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err)
 {
     const int flags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS;
@@ -193,8 +204,10 @@ vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err
     close(fd);
     if (st)
         return st;
+    if (!j->tj && !(j->tj = tjInitDecompress()))
+        return vb_fail(err, VB_ENOMEM, "host memory for a JPEG decoder");
     if (tjDecompressHeader3(j->tj, j->file, (unsigned long)got, &w, &h, &subsampling, &colorspace))
-        return vb_fail(err, VB_EFORMAT, "'%s': no readable JPEG: %s", path, tjGetErrorStr2(j->tj));
+        return fail_decode(j, path, "no readable JPEG", err);
     if ((st = check_size(h, w, path, err)))
         return st;
     if (colorspace == TJCS_CMYK || colorspace == TJCS_YCCK)
@@ -205,6 +218,6 @@ vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err
     im->h = h;
     im->w = w;
     if (tjDecompress2(j->tj, j->file, (unsigned long)got, im->rgb, w, 0, h, TJPF_RGB, flags))
-        return vb_fail(err, VB_EFORMAT, "'%s': truncated or corrupt JPEG: %s", path, tjGetErrorStr2(j->tj));
+        return fail_decode(j, path, "truncated or corrupt JPEG", err);
     return VB_OK;
 }

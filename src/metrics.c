@@ -19,6 +19,9 @@ struct vb_scorer {
     uint64_t *wide[2];  /* [stride + 2] a row while it is widened, with a word to spare on each side */
 };
 
+/* Everything per pixel is inlined into score() and that compiled twice on x86-64; AVX2 is chosen at run time. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* The words of a boundary that are not all zero: rows [y0, y1), words [x0, x1). */
 typedef struct {
     int y0, y1;
@@ -80,7 +83,7 @@ void vb_scorer_free(vb_scorer *s)
 
 /* A pixel is boundary when it differs from its right, lower or lower right neighbour; in the last row only the
  * right one counts, in the last column only the lower one, in the last corner none. */
-static extent find_boundary(uint64_t *edge, const vb_mask *m)
+INLINE extent find_boundary(uint64_t *edge, const vb_mask *m)
 {
     const size_t n = m->stride;
     const uint64_t last_column = UINT64_C(1) << ((m->w - 1) % 64);
@@ -119,20 +122,20 @@ static extent find_boundary(uint64_t *edge, const vb_mask *m)
     return e;
 }
 
-static void widen_by_one(uint64_t *restrict out, const uint64_t *restrict in, size_t n)
+INLINE void widen_by_one(uint64_t *restrict out, const uint64_t *restrict in, size_t n)
 {
     for (size_t i = 1; i <= n; i++)
         out[i] = in[i] | in[i] << 1 | in[i] >> 1 | in[i - 1] >> 63 | in[i + 1] << 63;
 }
 
-static void or_row(uint64_t *restrict out, const uint64_t *restrict in, size_t n)
+INLINE void or_row(uint64_t *restrict out, const uint64_t *restrict in, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] |= in[i];
 }
 
 /* Pixels of boundary b within the disk around pixels of boundary a. Only rows and words of b are computed. */
-static int64_t count_near(vb_scorer *s, const uint64_t *a, const extent *ea, const uint64_t *b, const extent *eb)
+INLINE int64_t count_near(vb_scorer *s, const uint64_t *a, const extent *ea, const uint64_t *b, const extent *eb)
 {
     const size_t n = s->stride, reach = ((size_t)s->radius + 63) / 64;
     const size_t x0 = eb->x0 > reach ? eb->x0 - reach : 0, x1 = eb->x1 + reach < n ? eb->x1 + reach : n;
@@ -180,7 +183,7 @@ static int64_t count_near(vb_scorer *s, const uint64_t *a, const extent *ea, con
     return near;
 }
 
-static double boundary_f(vb_scorer *s, const vb_mask *pred, const vb_mask *gt)
+INLINE double boundary_f(vb_scorer *s, const vb_mask *pred, const vb_mask *gt)
 {
     const extent p = find_boundary(s->edge[0], pred), g = find_boundary(s->edge[1], gt);
     double precision, recall;
@@ -192,16 +195,38 @@ static double boundary_f(vb_scorer *s, const vb_mask *pred, const vb_mask *gt)
     return precision + recall == 0 ? 0 : 2 * precision * recall / (precision + recall);
 }
 
+INLINE void score(vb_scorer *s, double *j, double *f, const vb_mask *pred, const vb_mask *gt)
+{
+    int64_t inter = 0, uni = 0;
+
+    for (size_t i = 0, words = (size_t)s->h * s->stride; i < words; i++) {
+        inter += __builtin_popcountll(pred->bits[i] & gt->bits[i]);
+        uni += __builtin_popcountll(pred->bits[i] | gt->bits[i]);
+    }
+    *j = uni ? (double)inter / (double)uni : 1;
+    *f = boundary_f(s, pred, gt);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2,popcnt"))) static void score_avx2(vb_scorer *s, double *j, double *f, const vb_mask *pred,
+                                                              const vb_mask *gt)
+{
+    score(s, j, f, pred, gt);
+}
+#endif
+
 vb_status vb_score_frame(vb_scorer *s, double *j, double *f, const vb_mask *pred, const vb_mask *gt, vb_err *err)
 {
-    int64_t inter, uni;
-
     if (pred->h != s->h || pred->w != s->w || gt->h != s->h || gt->w != s->w)
         return vb_fail(err, VB_ESHAPE, "scoring %d x %d pixels: the prediction has %d x %d, the ground truth %d x %d",
                        s->w, s->h, pred->w, pred->h, gt->w, gt->h);
-    vb_mask_overlap(&inter, &uni, pred, gt);
-    *j = uni ? (double)inter / (double)uni : 1;
-    *f = boundary_f(s, pred, gt);
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
+        score_avx2(s, j, f, pred, gt);
+        return VB_OK;
+    }
+#endif
+    score(s, j, f, pred, gt);
     return VB_OK;
 }
 

@@ -102,7 +102,7 @@ void vb_variant_tag(char out[VB_TAG_MAX], const vb_variant *v)
 
 vb_status vb_variant_parse_tag(vb_variant *out, const char *tag, vb_err *err)
 {
-    char buf[VB_TAG_MAX], *save = NULL, *part[6], *end;
+    char buf[VB_TAG_MAX], *save = NULL, *part[7], *end; /* one more part than a tag has */
     int n = 0;
     long size;
     vb_variant v = {0};
@@ -110,9 +110,9 @@ vb_status vb_variant_parse_tag(vb_variant *out, const char *tag, vb_err *err)
     if (strlen(tag) >= sizeof buf)
         return vb_fail(err, VB_EARG, "variant tag is too long: '%.64s...'", tag);
     strcpy(buf, tag);
-    for (char *p = strtok_r(buf, "/", &save); p && n < 6; p = strtok_r(NULL, "/", &save))
+    for (char *p = strtok_r(buf, "/", &save); p && n < 7; p = strtok_r(NULL, "/", &save))
         part[n++] = p;
-    if (n != 6 || strtok_r(NULL, "/", &save) || strlen(part[0]) >= sizeof v.setup.model ||
+    if (n != 6 || strlen(part[0]) >= sizeof v.setup.model ||
         strncmp(part[4], "bank-", 5))
         return vb_fail(err, VB_EARG, "'%s' is no variant tag (MODEL/PROMPT/SIZE/DTYPE/bank-DTYPE/MODE)", tag);
     strcpy(v.setup.model, part[0]);

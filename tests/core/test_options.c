@@ -1,0 +1,133 @@
+/* The option table: the words users type, the ancestor's command lines among them, and what is refused. */
+#include "cli.h"
+#include "options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static vb_err err;
+static vb_options o;
+static char words[32][128]; /* getopt permutes argv, and the options borrow from it */
+
+static vb_status parse(const char *line)
+{
+    static char *argv[33];
+    char copy[1024], *save = NULL;
+    int argc = 0;
+
+    snprintf(copy, sizeof copy, "run %s", line);
+    for (char *w = strtok_r(copy, " ", &save); w && argc < 32; w = strtok_r(NULL, " ", &save)) {
+        snprintf(words[argc], sizeof words[argc], "%s", w);
+        argv[argc] = words[argc];
+        argc++;
+    }
+    argv[argc] = NULL;
+    return vb_options_parse(&o, argc, argv, &err);
+}
+
+static void refuses(const char *line, const char *named)
+{
+    assert_int_equal(parse(line), VB_EARG);
+    if (!strstr(err.msg, named))
+        fail_msg("'%s': message '%s' does not name '%s'", line, err.msg, named);
+}
+
+static void ancestors_lines_work_unchanged(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("--split_dir D --models stub_points --limit_videos 1 --autocast_dtype bfloat16 --imgsz 512 "
+                           "--weights_dir W --out_dir O"), VB_OK);
+    assert_string_equal(o.split_dir, "D");
+    assert_string_equal(o.weights_dir, "W");
+    assert_string_equal(o.out_dir, "O");
+    assert_int_equal(o.limits.limit_videos, 1);
+    assert_int_equal(o.n_setups, 1);
+    assert_int_equal(o.setups[0].prompt, VB_PROMPT_POINT);
+    assert_int_equal(o.setups[0].image_size, 512);
+    assert_int_equal(o.n_dtypes, 1);
+    assert_int_equal(o.dtypes[0], VB_BFLOAT16);
+    assert_int_equal(o.banks[0], VB_BANK_BFLOAT16);
+    assert_int_equal(o.fill_hole_area, 8);
+}
+
+static void models_prompts_and_sizes_are_crossed(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("--split-dir D --models stub,stub_mask --prompts point,box --image-size 64,128 --dtype fp32,bf16,float32"), VB_OK);
+    /* stub x (point, box) x 2, stub_mask x 2 */
+    assert_int_equal(o.n_setups, 6);
+    assert_int_equal(o.setups[5].prompt, VB_PROMPT_MASK);
+    assert_int_equal(o.setups[5].image_size, 128);
+    assert_int_equal(o.n_dtypes, 2);
+}
+
+static void what_cannot_be_is_named(void **state)
+{
+    (void)state;
+    refuses("--models stub", "--split-dir");
+    refuses("--split-dir D", "--models");
+    refuses("--split-dir D --models sam3", "sam3");
+    refuses("--split-dir D --models stub --dtype float8", "float8");
+    refuses("--split-dir D --models stub --dtype float32,", "empty");
+    refuses("--split-dir D --models stub --limit-videos -1", "--limit-videos");
+    refuses("--split-dir D --models stub --repeats 1e3", "--repeats");
+    refuses("--split-dir D --models stub --seed -4", "--seed");
+    refuses("--split-dir D --models stub --no-such", "--no-such");
+    refuses("--split-dir D --models stub --out-dir", "--out-dir");
+    refuses("--split-dir D --models stub extra", "extra");
+    refuses("--split-dir D --models stub --save-masks some", "annotated");
+    refuses("--split-dir D --models stub --mode offline", "offline");
+    refuses("--split-dir D --models sam2_base_points", "sam2.1_b+");
+    refuses("--split-dir D --models stub --checkpoint sam9=FILE", "sam9");
+}
+
+static void require_flash_takes_an_optional_word(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("--split-dir D --models stub --require-flash"), VB_OK);
+    assert_int_equal(o.require_flash, 1);
+    assert_int_equal(parse("--split-dir D --models stub --require-flash=strict"), VB_OK);
+    assert_int_equal(o.require_flash, 2);
+    refuses("--split-dir D --models stub --require-flash=perhaps", "perhaps");
+}
+
+static void record_holds_every_option(void **state)
+{
+    char *text;
+    json_t *j;
+
+    (void)state;
+    assert_int_equal(parse("--split-dir D --models stub --checkpoint seed:3 --seed 7"), VB_OK);
+    assert_int_equal(vb_options_json(&text, &o, &err), VB_OK);
+    assert_non_null(j = json_loads(text, 0, NULL));
+    assert_string_equal(json_string_value(json_object_get(j, "split-dir")), "D");
+    assert_int_equal(json_integer_value(json_object_get(j, "seed")), 7);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(j, "checkpoint"), 0)), "seed:3");
+    assert_string_equal(json_string_value(json_object_get(j, "save-masks")), "annotated");
+    json_decref(j);
+
+    assert_int_equal(vb_options_same_fixed(&o, text, &err), VB_OK);
+    assert_int_equal(parse("--split-dir D --models stub --fill-hole-area 0"), VB_OK);
+    assert_int_equal(vb_options_same_fixed(&o, text, &err), VB_EARG);
+    assert_non_null(strstr(err.msg, "--fill-hole-area"));
+    assert_int_equal(parse("--split-dir D --models stub --limit-videos 3"), VB_OK);
+    assert_int_equal(vb_options_same_fixed(&o, text, &err), VB_OK);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ancestors_lines_work_unchanged),
+        cmocka_unit_test(models_prompts_and_sizes_are_crossed),
+        cmocka_unit_test(what_cannot_be_is_named),
+        cmocka_unit_test(require_flash_takes_an_optional_word),
+        cmocka_unit_test(record_holds_every_option),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
