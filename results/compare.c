@@ -17,23 +17,23 @@
 
 static const struct {
     const char *metric, *sql;
-    bool ratio; /* averaged as logarithms */
+    enum { DIFFERENCE, RATIO /* averaged as logarithms */, SHARE /* of 1: its interval ends there */ } kind;
 } metrics[] = {
-    {"jf", OBJECTS("jf"), false},
-    {"j", OBJECTS("j"), false},
-    {"f", OBJECTS("f"), false},
+    {"jf", OBJECTS("jf"), DIFFERENCE},
+    {"j", OBJECTS("j"), DIFFERENCE},
+    {"f", OBJECTS("f"), DIFFERENCE},
     {"mask_iou",
      "SELECT t.variant_id, t.device_class_id, b.variant_id, t.video_id, p.mask_iou, p.n_masks FROM trial_pair p "
      "JOIN done t USING (trial_id) JOIN trial b ON b.trial_id = p.baseline_trial_id "
      "WHERE p.n_masks > 0 ORDER BY 1, 2, 4, t.device_id, t.repetition",
-     false},
-    {"latency_median_ms", VIDEOS("latency_median_ms"), false},
-    {"latency_p95_ms", VIDEOS("latency_p95_ms"), false},
-    {"fps", VIDEOS("fps"), false},
-    {"speedup", VIDEOS("speedup"), true},
-    {"peak_device_mib", VIDEOS("peak_device_mib"), false},
-    {"peak_rss_mib", VIDEOS("peak_rss_mib"), false},
-    {"frame_energy_j", VIDEOS("frame_energy_j"), false},
+     SHARE},
+    {"latency_median_ms", VIDEOS("latency_median_ms"), DIFFERENCE},
+    {"latency_p95_ms", VIDEOS("latency_p95_ms"), DIFFERENCE},
+    {"fps", VIDEOS("fps"), DIFFERENCE},
+    {"speedup", VIDEOS("speedup"), RATIO},
+    {"peak_device_mib", VIDEOS("peak_device_mib"), DIFFERENCE},
+    {"peak_rss_mib", VIDEOS("peak_rss_mib"), DIFFERENCE},
+    {"frame_energy_j", VIDEOS("frame_energy_j"), DIFFERENCE},
 };
 
 /* The comparison that is being gathered: one cluster per video. */
@@ -43,7 +43,7 @@ typedef struct {
     size_t n, room;
 } group;
 
-static vb_status write_group(vb_db *db, const group *g, const char *metric, bool ratio, vb_err *err)
+static vb_status write_group(vb_db *db, const group *g, size_t m, vb_err *err)
 {
     vb_interval r = vb_cluster_interval(g->clusters, g->n);
     double units = 0;
@@ -52,12 +52,14 @@ static vb_status write_group(vb_db *db, const group *g, const char *metric, bool
         return VB_OK;
     for (size_t i = 0; i < g->n; i++)
         units += g->clusters[i].weight;
-    if (ratio)
+    if (metrics[m].kind == RATIO)
         r = (vb_interval){exp(r.estimate), exp(r.low), exp(r.high)};
+    if (metrics[m].kind == SHARE && !isnan(r.low))
+        r = (vb_interval){r.estimate, r.low < 0 ? 0 : r.low, r.high > 1 ? 1 : r.high};
     return vb_db_run(db, err,
                      "INSERT INTO comparison (variant_id, device_class_id, baseline_id, metric, n_videos, n_units, estimate,"
                      " low, high) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                     "iiisiiddd", g->variant, g->class, g->baseline, metric, (int64_t)g->n, (int64_t)llround(units), r.estimate,
+                     "iiisiiddd", g->variant, g->class, g->baseline, metrics[m].metric, (int64_t)g->n, (int64_t)llround(units), r.estimate,
                      r.low, r.high);
 }
 
@@ -93,16 +95,16 @@ static vb_status compare_metric(vb_db *db, group *g, size_t m, vb_err *err)
         double value = sqlite3_column_double(q, 4);
 
         if (g->n > 0 && (g->variant != variant || g->class != class)) {
-            st = write_group(db, g, metrics[m].metric, metrics[m].ratio, err);
+            st = write_group(db, g, m, err);
             g->n = 0;
         }
         g->variant = variant;
         g->class = class;
         g->baseline = sqlite3_column_int64(q, 2);
         if (st == VB_OK)
-            st = add(g, sqlite3_column_int64(q, 3), metrics[m].ratio ? log(value) : value, sqlite3_column_double(q, 5), err);
+            st = add(g, sqlite3_column_int64(q, 3), metrics[m].kind == RATIO ? log(value) : value, sqlite3_column_double(q, 5), err);
     }
-    return st ? st : write_group(db, g, metrics[m].metric, metrics[m].ratio, err);
+    return st ? st : write_group(db, g, m, err);
 }
 
 vb_status vb_compare(vb_db *db, vb_err *err)

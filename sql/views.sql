@@ -227,12 +227,12 @@ WHERE t.status <> 'done'
 ORDER BY 1 DESC, 2, 3, 4;
 
 -- J&F against frames per second, within a kind of device, a prompt and a mode: on_front 1 where no other variant is at
--- least as good in both and better in one.
+-- least as good in both and better in one. A variant that lacks more videos beats none that lacks fewer.
 CREATE VIEW pareto AS
 SELECT l.device, l.prompt, l.mode, l.model, l.image_size, l.dtype, l.bank_dtype, l.jf, l.fps, l.missing_videos,
        count(o.tag) = 0 AS on_front, min(o.tag) AS beaten_by, l.tag
 FROM leaderboard l
 LEFT JOIN leaderboard o ON o.device = l.device AND o.prompt = l.prompt AND o.mode = l.mode AND o.jf >= l.jf AND o.fps >= l.fps
-                       AND (o.jf > l.jf OR o.fps > l.fps)
+                       AND (o.jf > l.jf OR o.fps > l.fps) AND o.missing_videos <= l.missing_videos
 GROUP BY l.device, l.prompt, l.mode, l.tag
 ORDER BY l.device, l.prompt, l.mode, l.fps DESC, l.tag;
