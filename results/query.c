@@ -1,6 +1,6 @@
 /* Statements of users, and whole views: read-only by an authorizer, bounded in time and size. */
 #include "emit.h"
-#include "reader.h"
+#include "viewer.h"
 #include "report.h"
 
 #include <stdlib.h>
@@ -79,7 +79,7 @@ vb_status vb_report_query(const char *out_dir, const char *sql, vb_report_format
 {
     vb_db *db = NULL;
     int64_t n_new;
-    vb_status st = vb_reader_open_derived(&db, &n_new, out_dir, err);
+    vb_status st = vb_viewer_open_derived(&db, &n_new, out_dir, err);
 
     if (st == VB_OK)
         st = run_statement(db, sql, format, to, err);
@@ -95,12 +95,12 @@ vb_status vb_report_export(const char *out_dir, const char *view, vb_report_form
     vb_status st;
 
     if (!view) {
-        if ((st = vb_reader_open(&db, out_dir, err)) == VB_OK)
+        if ((st = vb_viewer_open(&db, out_dir, err)) == VB_OK)
             st = run_statement(db, "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' "
                                    "ORDER BY type DESC, name", format, to, err);
         goto out;
     }
-    if ((st = vb_reader_open_derived(&db, &n_new, out_dir, err)) ||
+    if ((st = vb_viewer_open_derived(&db, &n_new, out_dir, err)) ||
         (st = vb_db_int(&there, NULL, db, err, "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1", "s", view)))
         goto out;
     if (!there) {

@@ -19,14 +19,14 @@ typedef struct {
     char path[512]; /* shards/VIDEO/FILE */
     char sha256[65];
     int64_t trial_id, bytes;
-} vb_known;
+} known_row;
 
 typedef struct {
     char **name;
     size_t n, room;
-} vb_listing;
+} listing;
 
-static void free_listing(vb_listing *l)
+static void free_listing(listing *l)
 {
     for (size_t i = 0; i < l->n; i++)
         free(l->name[i]);
@@ -36,9 +36,9 @@ static void free_listing(vb_listing *l)
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 /* Names in a folder, sorted; fd stays the caller's. */
-static vb_status list_folder(vb_listing *out, int fd, vb_err *err)
+static vb_status list_folder(listing *out, int fd, vb_err *err)
 {
-    vb_listing l = {0};
+    listing l = {0};
     vb_status st = VB_OK;
     int again = dup(fd);
     DIR *d = again < 0 ? NULL : fdopendir(again);
@@ -81,7 +81,7 @@ static vb_status list_folder(vb_listing *out, int fd, vb_err *err)
 
 static bool is_temporary(const char *name) { return strncmp(name, VB_TEMPORARY_PREFIX, sizeof VB_TEMPORARY_PREFIX - 1) == 0; }
 
-static vb_status remove_temporaries(int fd, const vb_listing *l, vb_recovery *r, vb_err *err)
+static vb_status remove_temporaries(int fd, const listing *l, vb_recovery *r, vb_err *err)
 {
     for (size_t i = 0; i < l->n; i++)
         if (is_temporary(l->name[i])) {
@@ -114,7 +114,7 @@ static vb_status read_shard(uint8_t **bytes, size_t *n, bool *found, vb_store *s
 }
 
 /* The row's shard is there and is what was committed. */
-static vb_status row_holds(bool *holds, vb_store *s, const vb_known *k, vb_err *err)
+static vb_status row_holds(bool *holds, vb_store *s, const known_row *k, vb_err *err)
 {
     char video[VB_NAME_MAX] = "", hash[65];
     const char *file = strrchr(k->path, '/');
@@ -140,7 +140,7 @@ static vb_status check_rows(vb_store *s, vb_recovery *r, vb_err *err)
 
     for (;;) {
         sqlite3_stmt *q;
-        vb_known k = {0};
+        known_row k = {0};
         bool row, holds;
         vb_status st = vb_db_query(&q, s->db, err,
                                    "SELECT trial_id, shard, shard_sha256, shard_bytes FROM trial"
@@ -205,7 +205,7 @@ out:
 
 static vb_status recover_folder(vb_store *s, const char *video, vb_recovery *r, vb_err *err)
 {
-    vb_listing l = {0};
+    listing l = {0};
     int fd = -1;
     vb_status st = vb_folder_open(&fd, s->shards, video, false, err);
 
@@ -233,14 +233,14 @@ out:
 
 vb_status vb_store_recover(vb_store *s, vb_recovery *out, vb_err *err)
 {
-    vb_listing l = {0};
+    listing l = {0};
     vb_recovery r = {0};
     vb_status st;
 
     if ((st = list_folder(&l, s->dir, err)) || (st = remove_temporaries(s->dir, &l, &r, err)))
         goto out;
     free_listing(&l);
-    l = (vb_listing){0};
+    l = (listing){0};
     if ((st = check_rows(s, &r, err)) || s->shards < 0)
         goto out;
     if ((st = list_folder(&l, s->shards, err)))

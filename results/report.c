@@ -3,7 +3,7 @@
 
 #include "emit.h"
 #include "grid.h"
-#include "reader.h"
+#include "viewer.h"
 #include "text_safe.h"
 
 #include <math.h>
@@ -215,7 +215,7 @@ vb_status vb_report_dtypes(const char *out_dir, vb_report_format format, FILE *t
     int64_t n_new = 0;
     bool any = false;
     sqlite3_stmt *s;
-    vb_status st = vb_reader_open_derived(&db, &n_new, out_dir, err);
+    vb_status st = vb_viewer_open_derived(&db, &n_new, out_dir, err);
 
     if (st)
         return st;

@@ -1,5 +1,5 @@
 /* Store: the output folder. OUT/shards/VIDEO/TAG_rN.h5 (the tag's '/' as ','), summary.db beside it (or in the state
- * folder), and the order of a commit:
+ * folder, which OUT/.state-dir then names), and the order of a commit:
  *   shard to a temporary name, fsync, rename, fsync of the folder, then the row, then the caller acknowledges.
  * One process writes: the coordinator, on one thread. See design in ARCHITECTURE.md, "Stores". */
 #ifndef VB_STORE_H
@@ -19,17 +19,24 @@ typedef struct {
     int64_t temporaries;
 } vb_recovery;
 
-/* Creates or opens OUT; migrates the schema; takes the writer's lock (VB_ESTORE names the holder when another lives)
- * and a new epoch. state_dir NULL: OUT. */
+/* Creates or opens OUT; migrates the schema; takes the writer's lock (VB_ESTORE names the holder when another lives).
+ * state_dir NULL: the one that an earlier run used, else OUT. The epoch grows and the run's row is written with the
+ * first real write: opening, recovering and asking alone leave a sound folder's files as they are, to the byte. */
 vb_status vb_store_open(vb_store **out, const char *out_dir, const char *state_dir, vb_err *err);
 void vb_store_close(vb_store *s);
 vb_status vb_store_recover(vb_store *s, vb_recovery *out, vb_err *err);
 
-/* A run = one start of the coordinator. options_json: the whole option record; argv: the command line. */
+/* The option record of the run that last wrote here, malloc'ed; NULL: none did. What may not change between runs into one
+ * folder is checked against it. */
+vb_status vb_store_last_options(vb_store *s, char **options_json, vb_err *err);
+
+/* A run = one start of the coordinator. options_json: the whole option record; argv: the command line. A run that writes
+ * nothing leaves no row. */
 vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *options_json, const char *argv, vb_err *err);
 vb_status vb_store_end_run(vb_store *s, const char *run_id, const char *how, vb_err *err); /* "done", "failed", "drained" */
 
-/* The plan's facts, repeated at each start (upsert): videos, also those that cannot be used (error not NULL). */
+/* The plan's facts, repeated at each start (upsert): videos, also those that cannot be used (error not NULL). Grouped: they
+ * are on disk after the next durable write, or close. */
 vb_status vb_store_put_video(vb_store *s, const char *name, int h, int w, int n_frames, int n_objects, const char *error, vb_err *err);
 
 vb_status vb_store_status(vb_store *s, const vb_trial_key *key, vb_trial_status *out, vb_err *err);
@@ -41,7 +48,7 @@ vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *b
 /* A trial that failed: a record with its reason, no shard. code: vb_status_name; a later commit replaces it. */
 vb_status vb_store_fail(vb_store *s, const vb_trial_key *key, vb_trial_status status, const char *code,
                         const char *reason, const char *host, const char *device, vb_err *err);
-/* Deletes failed records among keys so that they run again (--retry-failed). */
+/* Deletes all failed and quarantined records, so that their trials run again (--retry-failed). */
 vb_status vb_store_forget_failed(vb_store *s, vb_err *err);
 
 typedef struct {
@@ -57,8 +64,9 @@ vb_status vb_store_attempt(vb_store *s, const vb_trial_key *key, const vb_attemp
 
 vb_status vb_store_counts(vb_store *s, int64_t *done, int64_t *failed, vb_err *err);
 
-/* results.h5 (columnar) and the derived tables of summary.db, from the records; repeatable. Leaves summary.db as one
- * file. Takes the folder's writer lock. */
+/* results.h5 (columnar) and the derived tables of summary.db, from the records; repeatable: when both are made from the
+ * present records already, no file changes. Leaves summary.db as one file, and a copy of it in OUT when the state folder is
+ * elsewhere. Takes the folder's writer lock: close the store first. state_dir as in vb_store_open. */
 vb_status vb_finalize(const char *out_dir, const char *state_dir, vb_err *err);
 
 #endif

@@ -96,10 +96,13 @@ static void commit_makes_shard_and_rows(void **state)
 {
     const char *out = *state;
     int64_t done, failed;
+    char *options;
     vb_store *s;
 
     OK(vb_store_open(&s, out, NULL, &err));
     OK(vb_store_begin_run(s, "run-1", "{\"seed\": 1}", "savbench run", &err));
+    OK(vb_store_last_options(s, &options, &err));
+    assert_null(options); /* nothing is written yet */
     assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_MISSING);
     commit(s, "v1", VB_FLOAT32, 1);
     assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_DONE);
@@ -108,6 +111,9 @@ static void commit_makes_shard_and_rows(void **state)
     assert_int_equal(done, 1);
     assert_int_equal(failed, 0);
     OK(vb_store_end_run(s, "run-1", "done", &err));
+    OK(vb_store_last_options(s, &options, &err));
+    assert_string_equal(options, "{\"seed\": 1}");
+    free(options);
     vb_store_close(s);
     assert_true(exists(out, SHARD_OF("v1", "float32")));
     assert_int_equal(ask(out, "SELECT count(*) FROM run WHERE how = 'done' AND argv = 'savbench run' AND epoch = 1"), 1);

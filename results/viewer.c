@@ -1,5 +1,5 @@
-/* Reading an output folder; see reader.h. */
-#include "reader.h"
+/* Reading an output folder; see viewer.h. */
+#include "viewer.h"
 
 #include "derive.h"
 #include "paths.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-vb_status vb_reader_open(vb_db **out, const char *out_dir, vb_err *err)
+vb_status vb_viewer_open(vb_db **out, const char *out_dir, vb_err *err)
 {
     vb_paths p;
     vb_db *db = NULL;
@@ -52,7 +52,7 @@ out:
     return st;
 }
 
-vb_status vb_reader_open_derived(vb_db **out, int64_t *n_new, const char *out_dir, vb_err *err)
+vb_status vb_viewer_open_derived(vb_db **out, int64_t *n_new, const char *out_dir, vb_err *err)
 {
     char key[65];
     int64_t same = 0;
@@ -60,7 +60,7 @@ vb_status vb_reader_open_derived(vb_db **out, int64_t *n_new, const char *out_di
     vb_status st;
 
     *n_new = 0;
-    if ((st = vb_reader_open(&db, out_dir, err)) || (st = vb_derive_key(key, db, err)) ||
+    if ((st = vb_viewer_open(&db, out_dir, err)) || (st = vb_derive_key(key, db, err)) ||
         (st = vb_db_int(&same, NULL, db, err, "SELECT derived_key IS ?1 FROM store", "s", key)))
         goto out;
     if (same) {
