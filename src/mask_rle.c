@@ -16,7 +16,7 @@ static uint64_t changes(const vb_mask *m, int y, size_t i)
     const uint64_t *foot = m->bits + (size_t)(m->h - 1) * m->stride;
 
     if (y > 0)
-        return row[i] ^ row[i - m->stride];
+        return row[i] ^ (row - m->stride)[i];
     uint64_t left = foot[i] << 1 | (i ? foot[i - 1] >> 63 : 0);
     if (i + 1 == m->stride && m->w % 64)
         left &= (UINT64_C(1) << (m->w % 64)) - 1;

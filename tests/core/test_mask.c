@@ -27,7 +27,8 @@ static void pycocotools_case(char *line)
     assert_string_equal(text, line + used);
 
     ok(vb_mask_init(&again, h, w, &ok_err));
-    memset(again.bits, 0xFF, (size_t)h * again.stride * 8); /* unpacking must clear the padding */
+    for (int y = 0; w % 8 && y < h; y++) /* what stands in the padding of a row must not enter the mask */
+        packed[(size_t)y * (((size_t)w + 7) / 8) + (size_t)w / 8] |= (uint8_t)(0xFF >> (w % 8));
     vb_mask_unpackbits(&again, packed);
     assert_memory_equal(m.bits, again.bits, (size_t)h * m.stride * 8);
     assert_int_equal(vb_mask_hash(&m), vb_mask_hash(&again));

@@ -54,6 +54,11 @@ static void check_set(const char *key, const json_t *expected)
         assert_int_equal(s.n_left_out, 1);
         assert_false(s.objects[0].scored);
         assert_true(s.objects[1].scored && fabs(s.jf - 1) < 1e-12);
+        text = read_text(csv);
+        assert_string_equal(text, "sequence    ,obj,  J&F,    J,    F\n"
+                                  "Global score,   , 100.0, 100.0, 100.0\n"
+                                  "ends        ,001, 100.0, 100.0, 100.0\n");
+        free(text);
         vb_score_summary_deinit(&s);
         return;
     }
