@@ -65,6 +65,8 @@ probe() { # DTYPE
         sed -n 's/^track: .*latency median \([0-9.]*\) ms.*/\1/p' "$out/probe.log" | tail -n 1
 }
 
+too_slow() { awk -v ms="$1" -v base="$2" 'BEGIN { exit !(ms > 4 * base) }'; } # MS BASE
+
 # Kept, so that a second demo compares the same dtypes as the first.
 if [ ! -s "$out/dtypes.txt" ]; then
     deps_say "Probing the dtypes, three frames each ..."
@@ -72,13 +74,17 @@ if [ ! -s "$out/dtypes.txt" ]; then
     base=
     for d in $dtypes; do
         ms=$(probe "$d")
+        # Once more where a disturbance would decide: float32, first and with cold files, and what seems too slow.
+        if [ "$d" = float32 ] || too_slow "$ms" "$base"; then
+            ms=$(printf '%s\n' "$ms" "$(probe "$d")" | sort -g | head -n 1)
+        fi
         if [ -z "$ms" ]; then
             cat "$out/probe.log" >&2
             deps_say "The probe of $d failed (above)." >&2
             exit 3
         fi
         [ "$d" != float32 ] || base=$ms
-        awk -v d="$d" -v ms="$ms" -v base="$base" 'BEGIN { print d, ms, base, (ms > 4 * base ? "left-out" : "run") }' >> "$out/dtypes.part"
+        printf '%s %s %s %s\n' "$d" "$ms" "$base" "$(too_slow "$ms" "$base" && echo left-out || echo run)" >> "$out/dtypes.part"
     done
     rm -f "$out/probe.log"
     mv "$out/dtypes.part" "$out/dtypes.txt"
