@@ -90,7 +90,8 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
     if (w->fault.code[0])
         snprintf(d->detail, sizeof d->detail, "%s", w->fault.reason);
     else if (why)
-        snprintf(d->detail, sizeof d->detail, "said nothing for %d s: killed; %.300s", w->silence_s, w->child.tail);
+        snprintf(d->detail, sizeof d->detail, "said nothing for %d s: killed%s%.300s", w->silence_s,
+                 w->child.n_tail ? "; last words: " : "", w->child.tail);
     else
         snprintf(d->detail, sizeof d->detail, "engine %s%s%.380s", how, w->child.n_tail ? "; last words: " : "",
                  w->child.tail);

@@ -1,0 +1,31 @@
+# check.sh TEST.sh BINDIR MAKE_DATASET SCRATCH: runs a test in an empty SCRATCH on a fresh dataset ./data and compares
+# what it prints with TEST.expected.
+set -eu
+test=$1
+BIN=$2
+make_dataset=$3
+scratch=$4
+export BIN TESTS=${test%/*}
+
+# Open MPI as root, on few cores, in a sandbox; nothing of an outer job.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+# What Open MPI itself leaves allocated at its end is not ours.
+export ASAN_OPTIONS=detect_leaks=0
+unset SAVBENCH_STUB_FAULT SAVBENCH_ENGINE_SILENCE_S SAVBENCH_ENGINE SAVBENCH_SUPERVISED SAVBENCH_RESTARTS 2>/dev/null || :
+
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch"
+"$make_dataset" data
+if ! sh "$test" >got 2>log; then
+    echo "failed:"
+    cat got
+    echo "log:"
+    cat log
+    exit 1
+fi
+if ! diff -u "${test%.sh}.expected" got; then
+    echo "log:"
+    cat log
+    exit 1
+fi

@@ -1,0 +1,68 @@
+# What the tests of this folder share; sourced.
+STUB="--split-dir data --models stub --prompts box --image-size 256 --dtype float32,bfloat16 --out-dir out"
+
+# Runs a command and prints its exit code.
+code() {
+    rc=0
+    "$@" || rc=$?
+    echo "exit $rc"
+}
+
+job() { # job WORKERS [more options]: under mpirun
+    n=$((1 + $1))
+    shift
+    mpirun -n $n "$BIN/savbench" run $STUB "$@"
+}
+
+# The same in place of this shell: to be started in the background, so that $! is mpirun.
+exec_job() {
+    n=$((1 + $1))
+    shift
+    exec mpirun -n $n "$BIN/savbench" run $STUB "$@"
+}
+
+sql() { "$BIN/savbench" query out "$1" --format csv; }
+
+trials() { sql "SELECT status, count(*) AS n FROM trial GROUP BY status ORDER BY status"; }
+
+# Name, time and size of every file of the results.
+state_of_files() { find out -printf '%p %T@ %s\n' | sort; }
+
+# wait_until SECONDS COMMAND...: until it succeeds.
+wait_until() {
+    tries=$(($1 * 20))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        if [ $tries -le 0 ]; then
+            echo "gave up waiting for: $*"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+shards_at_least() { [ "$(find out/shards -name '*.h5' 2>/dev/null | wc -l)" -ge "$1" ]; }
+
+# Processes of this test: everything of ours whose working folder is the scratch folder, but for shells.
+ours() {
+    for p in /proc/[0-9]*; do
+        [ "$(readlink "$p/cwd" 2>/dev/null)" = "$PWD" ] || continue
+        case "$(readlink "$p/exe" 2>/dev/null)" in
+        "$BIN"/savbench*) echo "${p#/proc/}" ;;
+        esac
+    done
+}
+none_left() { [ -z "$(ours)" ]; }
+
+# The process of a rank (of the job of this test).
+rank() {
+    for p in $(ours); do
+        if tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
+            case "$(readlink "/proc/$p/exe")" in *savbench) true ;; *) false ;; esac; then
+            echo "$p"
+            return
+        fi
+    done
+    return 1
+}
