@@ -155,7 +155,7 @@ static vb_status put_attention(vb_db *db, int64_t trial, const vb_trial *t, vb_e
     return st;
 }
 
-/* -1 means "not told": NULL. Byte counts are exact as double up to 2^53. */
+/* Negative means "not told": NULL. Byte counts are exact as double up to 2^53. */
 static double told(int64_t v) { return v < 0 ? NAN : (double)v; }
 
 static vb_status put_trial(int64_t *id, vb_db *db, int64_t video, int64_t variant, int64_t device, int64_t provenance,
@@ -163,6 +163,7 @@ static vb_status put_trial(int64_t *id, vb_db *db, int64_t video, int64_t varian
 {
     double j, f, timed_ms;
     int64_t n_timed, n_scored = 0, nonfinite = 0;
+    int64_t device_bytes = t->peak_device_bytes > 0 ? t->peak_device_bytes : -1; /* 0: an allocator that does not count */
     vb_status st;
 
     vb_trial_mean(t, &j, &f);
@@ -183,8 +184,7 @@ static vb_status put_trial(int64_t *id, vb_db *db, int64_t video, int64_t varian
                    from->recorded_utc, t->from.run_id, device, provenance, t->from.started_utc, from->shard, from->sha256,
                    from->bytes, (int64_t)t->n_frames, (int64_t)t->n_objects, n_scored, j, f, (j + f) / 2, n_timed,
                    n_timed ? timed_ms : NAN, n_timed && timed_ms > 0 ? 1000.0 * (double)n_timed / timed_ms : NAN, t->wall_ms,
-                   t->warmup_ms, told(t->peak_device_bytes), told(t->peak_rss_bytes), told(t->weights_bytes),
-                   told(t->holes_filled), nonfinite, (int64_t)t->order_in_block, (int64_t)t->threads);
+                   t->warmup_ms, told(device_bytes), told(t->peak_rss_bytes), told(t->weights_bytes), told(t->holes_filled), nonfinite, (int64_t)t->order_in_block, (int64_t)t->threads);
     *id = sqlite3_last_insert_rowid(vb_db_handle(db));
     return st;
 }

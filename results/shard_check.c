@@ -39,8 +39,8 @@ static vb_status check_objects(const vb_trial *t, vb_err *err)
         for (int32_t k = 0; k < i; k++)
             if (!strcmp(t->objects[k].obj_id, r->obj_id))
                 REFUSE("objects", i, "obj_id appears twice");
-        if (r->prompt_frame < 0 || r->n_counted < 0)
-            REFUSE("objects", i, "a count is negative");
+        if (r->prompt_frame < -1 || r->n_counted < 0) /* -1: never in the ground truth, so never prompted */
+            REFUSE("objects", i, "prompt_frame or n_counted is negative");
         if (r->n_counted > 0 && (!share(r->j) || !share(r->f)))
             REFUSE("objects", i, "J or F is outside 0..1");
     }
