@@ -93,6 +93,9 @@ static bool start_reading(png_job *job)
     png_set_chunk_cache_max(job->png, CHUNK_COUNT);
     /* text, profiles and the like are of no use here and have been libpng's weak side */
     png_set_keep_unknown_chunks(job->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+#ifdef PNG_IGNORE_ADLER32
+    png_set_option(job->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON); /* every chunk has its CRC, which is checked */
+#endif
     png_init_io(job->png, job->file);
     png_read_info(job->png, job->info);
     png_set_packing(job->png); /* 1 to 4 bits to bytes, values as they are */

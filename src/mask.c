@@ -48,29 +48,34 @@ static uint64_t nonzero_bytes(uint64_t v)
     return (top >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
+static uint64_t word_of_bytes(const uint8_t *v)
+{
+    uint64_t word = 0;
+
+    for (int k = 0; k < 64; k += 8) {
+        uint64_t eight;
+
+        memcpy(&eight, v + k, 8);
+        word |= nonzero_bytes(eight) << k;
+    }
+    return word;
+}
+
 void vb_mask_from_bytes(vb_mask *m, const uint8_t *v, size_t pitch)
 {
+    const size_t whole = (size_t)m->w / 64, rest = (size_t)m->w % 64;
+
     for (int y = 0; y < m->h; y++) {
         const uint8_t *row = v + (size_t)y * pitch;
         uint64_t *out = m->bits + (size_t)y * m->stride;
-        size_t left = (size_t)m->w;
 
-        for (size_t i = 0; i < m->stride; i++) {
-            uint64_t word = 0, eight;
+        for (size_t i = 0; i < whole; i++)
+            out[i] = word_of_bytes(row + i * 64);
+        if (rest) {
+            uint8_t tail[64] = {0};
 
-            for (int k = 0; k < 64 && left; k += 8) {
-                size_t n = left < 8 ? left : 8;
-
-                eight = 0;
-                if (n == 8)
-                    memcpy(&eight, row, 8);
-                else
-                    memcpy(&eight, row, n);
-                word |= nonzero_bytes(eight) << k;
-                row += n;
-                left -= n;
-            }
-            out[i] = word;
+            memcpy(tail, row + whole * 64, rest);
+            out[whole] = word_of_bytes(tail);
         }
     }
 }
