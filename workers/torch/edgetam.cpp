@@ -104,8 +104,13 @@ vb_status edgetam_configure(vb_model *m, const vb_precision *p, vb_err *err)
     m->context.attention.configure(next, p->require_flash);
     m->bank = p->bank;
     m->deviations.clear();
-    if (p->dtype == VB_FLOAT16 && p->bank == VB_BANK_BFLOAT16 && next.device.is_cpu())
-      m->deviations = "memories are concatenated in float32: upstream's float16 autocast on a CPU stops at a bfloat16 bank";
+    if (next.autocast() && next.device.is_cpu()) {
+      // Fused kernels round at other places than upstream's single ones. Forty sums rounded one after another were
+      // most of bfloat16's error; in float32 it is two thirds of upstream's (tests/golden/half_limits.json).
+      m->deviations = "trunk: sums and depthwise convolutions in float32, activations fused before rounding";
+      if (p->dtype == VB_FLOAT16 && p->bank == VB_BANK_BFLOAT16)
+        m->deviations += "; memories: concatenated in float32, where upstream's float16 autocast stops at a bfloat16 bank";
+    }
     m->configured = true;
   });
 }

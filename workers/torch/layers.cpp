@@ -21,6 +21,11 @@ void Linear::load(const Loader &w, int64_t in, int64_t out, bool has_bias)
 
 Tensor Linear::operator()(const Tensor &x, Act act) const
 {
+  if (weight.is_cpu() && onednn::usable(weight.scalar_type())) {
+    if (!packed.defined())
+      packed = onednn::pack_linear(weight, x.numel() / x.size(-1));
+    return onednn::linear(x.to(weight.scalar_type()).contiguous(), packed, bias, act);
+  }
   return activate(at::linear(x, weight, bias.defined() ? std::optional<Tensor>(bias) : std::nullopt), act);
 }
 
@@ -69,15 +74,34 @@ void Conv2d::set(const Loader &w, const Tensor &folded, const Tensor &folded_bia
   groups = g;
 }
 
+void Conv2d::keep_float32(const Loader &w, const Tensor &folded, const Tensor &folded_bias)
+{
+  weight = w.held(folded.to(w.precision().device)).contiguous(at::MemoryFormat::ChannelsLast);
+  bias = w.held(folded_bias.to(w.precision().device));
+}
+
 void Conv2d::load(const Loader &w, int64_t in, int64_t out, int64_t kernel, int64_t s, int64_t p, int64_t g)
 {
   set(w, w.host("weight", {out, in / g, kernel, kernel}), w.host("bias", {out}), s, p, g);
 }
 
-Tensor Conv2d::operator()(const Tensor &x, Act act) const
+static Tensor run(const Conv2d &c, const Tensor &x_in, Act act, const Tensor &residual)
 {
-  return activate(at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), weight, bias, stride, padding, 1, groups), act);
+  const Tensor x = x_in.contiguous(at::MemoryFormat::ChannelsLast);
+  if (c.weight.is_cpu() && onednn::usable(c.weight.scalar_type())) {
+    if (!c.packed.defined())
+      c.packed = onednn::pack_conv(c.weight, c.stride, c.padding, c.groups, x.sizes());
+    const bool fused = !residual.defined() || residual.scalar_type() == c.weight.scalar_type();
+    Tensor y = onednn::conv(x.to(c.weight.scalar_type()), c.packed, c.bias, c.stride, c.padding, c.groups, act, fused ? residual : Tensor());
+    return fused ? y : residual + y;
+  }
+  Tensor y = at::conv2d(x, c.weight, c.bias, c.stride, c.padding, 1, c.groups);
+  return activate(residual.defined() ? y + residual : y, act);
 }
+
+Tensor Conv2d::operator()(const Tensor &x, Act act) const { return run(*this, x, act, {}); }
+
+Tensor Conv2d::plus(const Tensor &x, const Tensor &residual) const { return run(*this, x, Act::none, residual); }
 
 void ConvTranspose2d::load(const Loader &w, int64_t in, int64_t out)
 {

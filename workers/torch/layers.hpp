@@ -6,17 +6,17 @@
 #ifndef VB_TORCH_LAYERS_HPP
 #define VB_TORCH_LAYERS_HPP
 
+#include "onednn.hpp"
 #include "weights.hpp"
 
 namespace vb {
-
-enum class Act { none, relu, gelu };
 
 Tensor activate(const Tensor &x, Act act);
 
 struct Linear {
   Tensor weight; // [out, in]
   Tensor bias;   // [out], or none
+  mutable Tensor packed; // on a CPU, from the first call on: weight in oneDNN's layout
 
   void load(const Loader &w, int64_t in, int64_t out, bool has_bias = true);
   Tensor operator()(const Tensor &x, Act act = Act::none) const; // [..., in] -> [..., out]
@@ -51,12 +51,15 @@ struct LayerNorm2d {
 struct Conv2d {
   Tensor weight; // [out, in / groups, k, k]
   Tensor bias;   // [out]
+  mutable Tensor packed; // on a CPU, from the first call on: weight in oneDNN's layout
   int64_t stride = 1, padding = 0, groups = 1;
 
   void load(const Loader &w, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, int64_t padding = 0, int64_t groups = 1);
   // From tensors on the host, float32: what was folded.
   void set(const Loader &w, const Tensor &weight, const Tensor &bias, int64_t stride, int64_t padding, int64_t groups);
+  void keep_float32(const Loader &w, const Tensor &weight, const Tensor &bias); // after set()
   Tensor operator()(const Tensor &x, Act act = Act::none) const;
+  Tensor plus(const Tensor &x, const Tensor &residual) const; // residual + conv(x), in the wider of their dtypes
 };
 
 // Upscaling by 2 with a 2x2 kernel and stride 2.

@@ -37,7 +37,7 @@ private:
   ScalarType dtype_before_;
 };
 
-// Host tensors made outside of a network's forward pass (weights, tables): inference mode without autocast.
+// The dtype that memories are stored in; as_computed is what the precision gave the perceiver's output.
 ScalarType bank_dtype(vb_bank bank, ScalarType as_computed);
 
 } // namespace vb

@@ -50,16 +50,19 @@ void RepVitMlp::load(const Loader &w, int64_t dim)
   load_conv_norm(conv2, w.in("conv2"), 2 * dim, dim, 1);
 }
 
-Tensor RepVitMlp::operator()(const Tensor &x) const { return x + conv2(conv1(x, Act::gelu)); }
+Tensor RepVitMlp::operator()(const Tensor &x) const { return conv2.plus(conv1(x, Act::gelu), x); }
 
 void RepVitBlock::load(const Loader &w, int64_t dim, bool use_se)
 {
-  // conv(x) + conv1(x) + x: three depthwise kernels that add up
+  // conv(x) + conv1(x) + x: two depthwise kernels that add up. The identity stays apart: as a 1 in the kernel's
+  // middle it would cost half dtypes the digits of the weight there.
   const Loader mixer = w.in("token_mixer");
   Folded wide = fold_conv_norm(mixer.in("conv"), dim, dim, 3, dim);
   Folded point = fold_conv_norm(mixer.in("conv1"), dim, dim, 1, dim);
-  wide.weight.slice(2, 1, 2).slice(3, 1, 2).add_(point.weight + 1);
+  wide.weight.slice(2, 1, 2).slice(3, 1, 2).add_(point.weight);
   token_mixer.set(w, wide.weight, wide.bias + point.bias, 1, 1, dim);
+  if (w.precision().device.is_cpu()) // no slower there, and it spares casting the sums down
+    token_mixer.keep_float32(w, wide.weight, wide.bias + point.bias);
   if (use_se)
     se.emplace().load(w.in("se"), dim);
   channel_mixer.load(w.in("channel_mixer"), dim);
@@ -67,7 +70,7 @@ void RepVitBlock::load(const Loader &w, int64_t dim, bool use_se)
 
 Tensor RepVitBlock::operator()(const Tensor &x) const
 {
-  Tensor y = token_mixer(x);
+  Tensor y = token_mixer.plus(x, x);
   if (se)
     y = (*se)(y);
   return channel_mixer(y);
@@ -112,6 +115,9 @@ std::array<Tensor, 4> RepVit::operator()(const Tensor &image) const
 {
   std::array<Tensor, 4> out;
   Tensor x = stem_conv2(stem_conv1(image, Act::gelu));
+  // On a CPU the sums along the trunk and its depthwise convolutions stay in float32 (see deviations() in edgetam.cpp).
+  if (x.is_cpu())
+    x = x.to(at::kFloat);
   for (size_t i = 0; i < stages.size(); i++)
     out[i] = x = stages[i](x);
   return out;

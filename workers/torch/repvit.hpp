@@ -1,7 +1,7 @@
 // RepViT-M1, EdgeTAM's image trunk, with its structure folded for inference.
 //
-// Training-time structure is linear: a convolution followed by BatchNorm is one convolution, and the three
-// depthwise branches of a token mixer (3x3, 1x1, identity) are one 3x3. Folding happens in float32 on load.
+// Training-time structure is linear: a convolution followed by BatchNorm is one convolution, and the two depthwise
+// branches of a token mixer (3x3 and 1x1, beside the identity) are one 3x3. Folding happens before the cast.
 // Source: timm 1.0.31 timm/models/repvit.py (repvit_m1, legacy), squeeze_excite.py
 #ifndef VB_TORCH_REPVIT_HPP
 #define VB_TORCH_REPVIT_HPP

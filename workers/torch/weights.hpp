@@ -50,9 +50,8 @@ public:
   Tensor to_op(const Tensor &host) const;                         // dtype of cast-down ops, on the device
   const Precision &precision() const { return *precision_; }
 
+  Tensor held(const Tensor &t) const;                             // counts it
 private:
-  Tensor held(const Tensor &t) const;
-
   Weights *weights_;
   const Precision *precision_;
   std::string prefix_;
