@@ -41,7 +41,7 @@ int vb_report_main(int argc, char **argv)
     static const vb_opt opts[] = {FORMAT};
     vb_report_format format = VB_REPORT_TABLE;
     arguments a = {0};
-    char **operand;
+    char **operand = NULL;
     vb_err err = {VB_OK, ""};
     int code = begin("report", "report [OPTIONS] OUT", "The dtypes of each model beside float32, paired, by kind of device.", opts, 1,
                      argc, argv, 1, 1, &a, &operand, &format);
@@ -56,7 +56,7 @@ int vb_query_main(int argc, char **argv)
     static const vb_opt opts[] = {FORMAT};
     vb_report_format format = VB_REPORT_TABLE;
     arguments a = {0};
-    char **operand;
+    char **operand = NULL;
     vb_err err = {VB_OK, ""};
     int code = begin("query", "query [OPTIONS] OUT SQL", "The rows of one SELECT on summary.db; nothing but reading is allowed.", opts, 1,
                      argc, argv, 2, 2, &a, &operand, &format);
@@ -71,7 +71,7 @@ int vb_export_main(int argc, char **argv)
     static const vb_opt opts[] = {FORMAT, VB_ROW_TEXT(arguments, out, "out", NULL, "FILE", "write there instead of to the terminal")};
     vb_report_format format = VB_REPORT_CSV;
     arguments a = {0};
-    char **operand;
+    char **operand = NULL;
     vb_err err = {VB_OK, ""};
     FILE *to = stdout;
     int code = begin("export", "export [OPTIONS] OUT [VIEW]", "A whole view or table of summary.db as CSV (or --format json, table);\n"
@@ -96,7 +96,7 @@ int vb_finalize_main(int argc, char **argv)
         VB_ROW_TEXT(arguments, state_dir, "state-dir", NULL, "DIR", "where the run kept summary.db, if it cannot be found")};
     vb_report_format unused = VB_REPORT_TABLE;
     arguments a = {0};
-    char **operand;
+    char **operand = NULL;
     vb_err err = {VB_OK, ""};
     int code = begin("finalize", "finalize [OPTIONS] OUT", "Makes results.h5 and the derived tables of summary.db from the records.",
                      opts, 1, argc, argv, 1, 1, &a, &operand, &unused);

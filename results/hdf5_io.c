@@ -78,6 +78,18 @@ hid_t vb_h5_row_type(const vb_table *t, bool in_file)
     return row;
 }
 
+hid_t vb_h5_transfer(size_t bytes, size_t row_bytes)
+{
+    const size_t most = 1 << 20, least = row_bytes > 4096 ? row_bytes : 4096;
+    hid_t dxpl = H5Pcreate(H5P_DATASET_XFER);
+
+    if (dxpl >= 0 && H5Pset_buffer(dxpl, bytes < least ? least : bytes < most ? bytes : most, NULL, NULL) < 0) {
+        H5Pclose(dxpl);
+        dxpl = H5I_INVALID_HID;
+    }
+    return dxpl;
+}
+
 /* One attribute of any type; type and space stay the caller's. */
 static vb_status put(hid_t loc, const char *name, hid_t file_type, hid_t memory_type, hid_t space, const void *value,
                      vb_err *err)

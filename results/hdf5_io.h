@@ -17,6 +17,9 @@ hid_t vb_h5_column_type(const vb_column *c, bool in_file);
 /* A table's row: packed in a file, laid out as the C struct in memory. */
 hid_t vb_h5_row_type(const vb_table *t, bool in_file);
 
+/* A transfer list for a table of so many bytes: HDF5 clears its conversion buffer, by default 1 MiB, on each transfer. */
+hid_t vb_h5_transfer(size_t bytes, size_t row_bytes);
+
 vb_status vb_h5_put_text(hid_t loc, const char *name, const char *text, vb_err *err);
 vb_status vb_h5_put_int(hid_t loc, const char *name, int64_t value, vb_err *err);
 vb_status vb_h5_put_double(hid_t loc, const char *name, double value, vb_err *err);

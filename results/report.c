@@ -36,9 +36,17 @@ static vb_status add(vb_grid *g, bool right, vb_err *err, const char *fmt, ...)
     return vb_grid_add(g, text, right, err);
 }
 
+/* digits: after the point for values from 10 on; smaller ones get more, large ones none. */
 static vb_status add_number(vb_grid *g, double v, int digits, vb_err *err)
 {
+    if (digits > 0 && digits < 3)
+        digits += v > 0 && v < 1 ? 2 : v > 0 && v < 10 ? 1 : v >= 1000 ? -digits : 0;
     return isnan(v) ? add(g, true, err, "-") : add(g, true, err, "%.*f", digits, v);
+}
+
+static vb_status add_percent(vb_grid *g, double v, vb_err *err)
+{
+    return isnan(v) ? add(g, true, err, "-") : add(g, true, err, "%.2f", v);
 }
 
 /* "-0.42 [-0.80, -0.04]" */
@@ -68,11 +76,11 @@ static vb_status add_row(vb_grid *g, sqlite3_stmt *s, vb_err *err)
     for (int c = MODEL; c <= DTYPE; c++)
         if ((st = vb_grid_add(g, (const char *)sqlite3_column_text(s, c), c == SIZE, err)))
             return st;
-    if ((st = add_number(g, 100 * vb_db_real(s, JF), 2, err)) ||
-        (st = baseline ? add(g, false, err, "baseline")
+    if ((st = add_percent(g, 100 * vb_db_real(s, JF), err)) ||
+        (st = baseline ? add(g, true, err, "baseline")
                        : add_delta(g, vb_db_real(s, JF_DELTA), vb_db_real(s, JF_LOW), vb_db_real(s, JF_HIGH), 100, err)) ||
         (st = add_number(g, vb_db_real(s, IOU), 4, err)) || (st = add_number(g, vb_db_real(s, MEDIAN), 1, err)) ||
-        (st = add_number(g, vb_db_real(s, P95), 1, err)) || (st = add_number(g, vb_db_real(s, FPS), 2, err)) ||
+        (st = add_number(g, vb_db_real(s, P95), 1, err)) || (st = add_number(g, vb_db_real(s, FPS), 1, err)) ||
         (st = add_ratio(g, vb_db_real(s, SPEEDUP), vb_db_real(s, SPEEDUP_LOW), vb_db_real(s, SPEEDUP_HIGH), err)) ||
         (st = add_number(g, vb_db_real(s, DEVICE_MIB), 0, err)) || (st = add_number(g, vb_db_real(s, RSS_MIB), 0, err)))
         return st;
@@ -160,12 +168,14 @@ static vb_status print_lines(vb_db *db, const char *sql, const char *lead, FILE 
     return st;
 }
 
-/* "edgetam/.../bfloat16/... flash: memory.cross, memory.self; math: decoder.self" */
+/* "edgetam point 512, float16,bfloat16: flash (memory.cross, memory.self), math (decoder.self)" */
 static const char attention_lines[] =
-    "SELECT device || ', ' || tag || ': ' || group_concat(backend || ' ' || sites, '; ') FROM"
-    " (SELECT device, tag, backend, group_concat(site, ', ') AS sites FROM"
-    "  (SELECT DISTINCT device, tag, backend, site FROM attention_proof ORDER BY device, tag, backend, site)"
-    "  GROUP BY device, tag, backend ORDER BY device, tag, backend) GROUP BY device, tag ORDER BY device, tag";
+    "SELECT model || ' ' || prompt || ' ' || image_size || ', ' || group_concat(DISTINCT dtype) || ': ' || backends FROM"
+    " (SELECT device, tag, group_concat(backend || ' (' || sites || ')', ', ') AS backends FROM"
+    "  (SELECT device, tag, backend, group_concat(site, ', ') AS sites FROM"
+    "   (SELECT DISTINCT device, tag, backend, site FROM attention_proof ORDER BY device, tag, backend, site)"
+    "   GROUP BY device, tag, backend ORDER BY device, tag, backend) GROUP BY device, tag)"
+    " JOIN variant USING (tag) GROUP BY device, model, prompt, image_size, backends ORDER BY device, model, prompt, image_size, backends";
 
 /* A dtype without its float32 sibling: which option adds it. */
 static const char missing_lines[] =
@@ -193,7 +203,7 @@ static vb_status print_notes(vb_db *db, int64_t n_new, FILE *to, vb_err *err)
     int64_t failures = 0, pairs = 0;
     vb_status st;
 
-    if ((st = print_lines(db, attention_lines, "attention: ", to, err)) || (st = print_lines(db, deviation_lines, "deviation: ", to, err)) ||
+    if ((st = print_lines(db, attention_lines, "attention  ", to, err)) || (st = print_lines(db, deviation_lines, "deviation  ", to, err)) ||
         (st = print_lines(db, nonfinite_lines, "note: ", to, err)) || (st = print_lines(db, missing_lines, "note: ", to, err)) ||
         (st = vb_db_int(&failures, NULL, db, err, "SELECT count(*) FROM failures", "")) ||
         (st = print_lines(db, failure_lines, "not measured: ", to, err)) ||

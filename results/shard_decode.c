@@ -74,10 +74,15 @@ static vb_status read_dataset(void **rows, int32_t *n, hid_t file, const char *n
     vb_status st = open_dataset(&set, &count, file, name, expected, err);
 
     if (st == VB_OK && count > 0) {
-        if (!(buffer = calloc((size_t)count, H5Tget_size(memory_type))))
+        size_t row_bytes = H5Tget_size(memory_type);
+        hid_t transfer = vb_h5_transfer((size_t)count * row_bytes, row_bytes);
+
+        if (!(buffer = calloc((size_t)count, row_bytes)))
             st = vb_fail(err, VB_ENOMEM, "shard: '/%s' of %d rows", name, count);
-        else if (H5Dread(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer) < 0)
+        else if (transfer < 0 || H5Dread(set, memory_type, H5S_ALL, H5S_ALL, transfer, buffer) < 0)
             st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' cannot be read", name);
+        if (transfer >= 0)
+            H5Pclose(transfer);
     }
     if (set >= 0)
         H5Dclose(set);

@@ -25,11 +25,13 @@ static vb_status put_dataset(hid_t file, const char *name, hid_t file_type, hid_
 {
     vb_status st = VB_ESTORE;
     hsize_t dim = (hsize_t)n;
+    size_t row_bytes = memory_type < 0 ? 0 : H5Tget_size(memory_type);
     hid_t dcpl = plain_layout(), space = H5Screate_simple(1, &dim, NULL), set = H5I_INVALID_HID;
+    hid_t transfer = vb_h5_transfer((size_t)n * row_bytes, row_bytes);
 
-    if (dcpl < 0 || space < 0 || file_type < 0 || memory_type < 0 ||
+    if (dcpl < 0 || space < 0 || transfer < 0 || file_type < 0 || memory_type < 0 ||
         (set = H5Dcreate2(file, name, file_type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT)) < 0 ||
-        (n > 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) < 0)) {
+        (n > 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, transfer, rows) < 0)) {
         vb_h5_fail(err, VB_ESTORE, "shard: write '/%s' [%lld]", name, (long long)n);
         goto out;
     }
@@ -41,6 +43,8 @@ out:
         H5Sclose(space);
     if (dcpl >= 0)
         H5Pclose(dcpl);
+    if (transfer >= 0)
+        H5Pclose(transfer);
     return st;
 }
 

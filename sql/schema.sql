@@ -37,7 +37,8 @@ CREATE TABLE device_class (
   power_mode      TEXT NOT NULL,
   threads         INTEGER NOT NULL, -- 0 where it does not matter
   label           TEXT NOT NULL GENERATED ALWAYS AS (
-                    device || CASE WHEN power_mode <> '' THEN ', ' || power_mode ELSE '' END
+                    CASE WHEN device <> '' THEN device WHEN device_kind <> '' THEN device_kind ELSE 'unknown device' END
+                           || CASE WHEN power_mode <> '' THEN ', ' || power_mode ELSE '' END
                            || CASE WHEN threads > 0 THEN ', ' || threads || CASE threads WHEN 1 THEN ' thread' ELSE ' threads' END
                                    ELSE '' END) STORED,
   UNIQUE (device_kind, device, capability, power_mode, threads)

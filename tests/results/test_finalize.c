@@ -181,7 +181,7 @@ static void derived_numbers_come_from_the_shards(void **state)
 
 static int64_t length_of(hid_t f, const char *name)
 {
-    hid_t set = H5Dopen2(f, name, H5P_DEFAULT), space;
+    hid_t set = H5Dopen2(f, name, H5P_DEFAULT), space = H5I_INVALID_HID;
     hsize_t n = 0;
 
     assert_true(set >= 0 && (space = H5Dget_space(set)) >= 0 && H5Sget_simple_extent_dims(space, &n, NULL) == 1);
