@@ -44,8 +44,33 @@ if(Libtorch_FOUND AND NOT TARGET Libtorch::torch)
     set(LIBTORCH_HAS_CUDA OFF)
   else()
     set(LIBTORCH_HAS_CUDA ON)
+    # CUDA's headers: a toolkit's, else those that triton brings along (the wheel's own runtime package is not whole).
+    get_filename_component(LIBTORCH_SITE ${LIBTORCH_DIR} DIRECTORY)
+    string(REGEX MATCH "^[0-9]+" LIBTORCH_CUDA_MAJOR ${LIBTORCH_CUDA})
+    file(GLOB LIBTORCH_CUDA_HINTS /usr/local/cuda-${LIBTORCH_CUDA_MAJOR}*/include)
+    find_path(LIBTORCH_CUDA_INCLUDE crt/host_config.h HINTS ENV CUDA_HOME ${LIBTORCH_CUDA_HINTS} /usr/local/cuda/include
+      /usr/local/cuda/targets/aarch64-linux/include ${LIBTORCH_SITE}/triton/backends/nvidia/include PATH_SUFFIXES include)
+    file(GLOB LIBTORCH_CUDA_MORE ${LIBTORCH_SITE}/nvidia/*/include) # cuBLAS and others, a folder each before CUDA 13
     # Kernels register when the library loads: keep it though no symbol of it may be used.
     list(APPEND LIBTORCH_LIBS -Wl,--no-as-needed ${LIBTORCH_DIR}/lib/libc10_cuda.so ${LIBTORCH_DIR}/lib/libtorch_cuda.so -Wl,--as-needed)
+  endif()
+  # VB_HAVE_CUDA: the model layer's own few calls of the CUDA runtime (events, peaks of the allocator) are compiled.
+  if(LIBTORCH_HAS_CUDA AND NOT VB_CUDA STREQUAL "OFF")
+    # by file: the wheels bring the library under its versioned name alone
+    file(GLOB LIBTORCH_CUDART ${LIBTORCH_SITE}/nvidia/cu*/lib/libcudart.so* ${LIBTORCH_SITE}/nvidia/cuda_runtime/lib/libcudart.so*
+      ${LIBTORCH_CUDA_INCLUDE}/../lib64/libcudart.so ${LIBTORCH_CUDA_INCLUDE}/../lib/libcudart.so)
+    if(LIBTORCH_CUDA_INCLUDE AND LIBTORCH_CUDART)
+      list(GET LIBTORCH_CUDART 0 LIBTORCH_CUDART)
+      target_include_directories(Libtorch::torch SYSTEM INTERFACE ${LIBTORCH_CUDA_INCLUDE} ${LIBTORCH_CUDA_MORE})
+      target_compile_definitions(Libtorch::torch INTERFACE VB_HAVE_CUDA=1)
+      list(APPEND LIBTORCH_LIBS ${LIBTORCH_CUDART})
+    elseif(VB_CUDA STREQUAL "ON")
+      message(FATAL_ERROR "VB_CUDA=ON: no CUDA headers and runtime for torch ${LIBTORCH_VERSION}; set CUDA_HOME to a CUDA ${LIBTORCH_CUDA} toolkit")
+    else()
+      message(STATUS "torch ${LIBTORCH_VERSION}: no CUDA headers or runtime found (set CUDA_HOME); the models run on the CPU")
+    endif()
+  elseif(VB_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "VB_CUDA=ON, but torch ${LIBTORCH_VERSION} at ${LIBTORCH_DIR} is a build without CUDA")
   endif()
   target_link_libraries(Libtorch::torch INTERFACE ${LIBTORCH_LIBS})
   target_link_options(Libtorch::torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${LIBTORCH_DIR}/lib)
