@@ -55,12 +55,21 @@ fail:
     return st;
 }
 
+/* Ends a transaction. With a failed one the run's row may have gone; writing it again does no harm. */
+static vb_status end_transaction(vb_store *s, vb_status st, vb_err *err)
+{
+    st = vb_db_end(s->db, st, err);
+    if (st)
+        s->run_written = false;
+    return st;
+}
+
 static vb_status end_batch(vb_store *s, vb_err *err)
 {
     if (!s->batch)
         return VB_OK;
     s->batch = false;
-    return vb_db_end(s->db, VB_OK, err);
+    return end_transaction(s, VB_OK, err);
 }
 
 void vb_store_close(vb_store *s)
@@ -127,7 +136,7 @@ static vb_status begin_transaction(vb_store *s, vb_err *err)
                      s->paths.out, (long long)epoch, (long long)s->epoch);
     if (st == VB_OK)
         st = write_run(s, err);
-    return st ? vb_db_end(s->db, st, err) : VB_OK;
+    return st ? end_transaction(s, st, err) : VB_OK;
 }
 
 vb_status vb_store_begin(vb_store *s, vb_err *err)
@@ -139,14 +148,7 @@ vb_status vb_store_begin(vb_store *s, vb_err *err)
 
 vb_status vb_store_end(vb_store *s, vb_status st, vb_err *err)
 {
-    bool wrote_run = s->run_written;
-    vb_status result = vb_db_end(s->db, st, err);
-
-    if (result && wrote_run) {
-        /* The row may have gone with the transaction; writing it again does no harm. */
-        s->run_written = false;
-    }
-    return result;
+    return end_transaction(s, st, err);
 }
 
 vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *options_json, const char *argv, vb_err *err)
