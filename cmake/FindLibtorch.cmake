@@ -52,7 +52,9 @@ if(Libtorch_FOUND AND NOT TARGET Libtorch::torch)
       /usr/local/cuda/targets/aarch64-linux/include ${LIBTORCH_SITE}/triton/backends/nvidia/include PATH_SUFFIXES include)
     file(GLOB LIBTORCH_CUDA_MORE ${LIBTORCH_SITE}/nvidia/*/include) # cuBLAS and others, a folder each before CUDA 13
     # Kernels register when the library loads: keep it though no symbol of it may be used.
-    list(APPEND LIBTORCH_LIBS -Wl,--no-as-needed ${LIBTORCH_DIR}/lib/libc10_cuda.so ${LIBTORCH_DIR}/lib/libtorch_cuda.so -Wl,--as-needed)
+    if(NOT VB_CUDA STREQUAL "OFF")
+      list(APPEND LIBTORCH_LIBS -Wl,--no-as-needed ${LIBTORCH_DIR}/lib/libc10_cuda.so ${LIBTORCH_DIR}/lib/libtorch_cuda.so -Wl,--as-needed)
+    endif()
   endif()
   # VB_HAVE_CUDA: the model layer's own few calls of the CUDA runtime (events, peaks of the allocator) are compiled.
   if(LIBTORCH_HAS_CUDA AND NOT VB_CUDA STREQUAL "OFF")

@@ -5,109 +5,110 @@
 
 #include <cstring>
 
-#ifdef VB_HAVE_CUDA
-#include <ATen/native/transformers/cuda/sdp_utils.h>
-#endif
-
 namespace vb {
 
 namespace {
 
-using at::SDPBackend;
-
 void put(char *to, size_t cap, const std::string &s) { snprintf(to, cap, "%s", s.c_str()); }
 
-const char *backend_name(SDPBackend b)
+const char *backend_name(SdpBackend b)
 {
   switch (b) {
-  case SDPBackend::flash_attention: return "flash";
-  case SDPBackend::efficient_attention: return "efficient";
-  case SDPBackend::cudnn_attention: return "cudnn";
+  case SdpBackend::flash: return "flash";
+  case SdpBackend::efficient: return "efficient";
+  case SdpBackend::cudnn: return "cudnn";
   default: return "math";
   }
 }
 
-const char *op_name(SDPBackend b, bool cuda)
+const char *op_name(SdpBackend b, bool cuda)
 {
   switch (b) {
-  case SDPBackend::flash_attention:
+  case SdpBackend::flash:
     return cuda ? "aten::_scaled_dot_product_flash_attention" : "aten::_scaled_dot_product_flash_attention_for_cpu";
-  case SDPBackend::efficient_attention: return "aten::_scaled_dot_product_efficient_attention";
-  case SDPBackend::cudnn_attention: return "aten::_scaled_dot_product_cudnn_attention";
+  case SdpBackend::efficient: return "aten::_scaled_dot_product_efficient_attention";
+  case SdpBackend::cudnn: return "aten::_scaled_dot_product_cudnn_attention";
   default: return "aten::_scaled_dot_product_attention_math";
   }
 }
 
-#ifdef VB_HAVE_CUDA
-// libtorch tells why a kernel cannot run only as warnings.
+// libtorch tells why a kernel cannot run only as warnings: a heading per kernel, then its reasons.
 class CollectWarnings : public c10::WarningHandler {
 public:
   CollectWarnings() : before_(c10::WarningUtils::get_warning_handler()) { c10::WarningUtils::set_warning_handler(this); }
   ~CollectWarnings() override { c10::WarningUtils::set_warning_handler(before_); }
-  void process(const c10::Warning &w) override
+  void process(const c10::Warning &w) override { lines_.push_back(w.msg().substr(0, w.msg().find(" (Triggered"))); }
+  std::string reason(const char *heading) const
   {
-    if (!text_.empty())
-      return; // the first names the cause; those after it belong to other kernels
-    text_ = w.msg();
-    const size_t at = text_.find(" (Triggered");
-    if (at != std::string::npos)
-      text_.resize(at);
+    for (size_t i = 0; i + 1 < lines_.size(); i++)
+      if (lines_[i].rfind(heading, 0) == 0)
+        return lines_[i + 1];
+    return "libtorch has no such kernel for this device and dtype";
   }
-  const std::string &text() const { return text_; }
 
 private:
   c10::WarningHandler *before_;
-  std::string text_;
+  std::vector<std::string> lines_;
 };
 
-sdp::sdp_params params_of(const Tensor &q, const Tensor &k, const Tensor &v)
-{
-  return sdp::sdp_params{q, k, v, std::nullopt, 0.0, false
+// While it lives, libtorch may choose this one backend alone.
+class OnlyBackend {
+public:
+  explicit OnlyBackend(SdpBackend b)
+  {
+    auto &c = at::globalContext();
+    math_ = c.userEnabledMathSDP();
+    flash_ = c.userEnabledFlashSDP();
+    efficient_ = c.userEnabledMemEfficientSDP();
+    c.setSDPUseMath(b == SdpBackend::math);
+    c.setSDPUseFlash(b == SdpBackend::flash);
+    c.setSDPUseMemEfficient(b == SdpBackend::efficient);
 #if VB_TORCH_AT_LEAST(2, 5)
-                         ,
-                         false
+    cudnn_ = c.userEnabledCuDNNSDP();
+    c.setSDPUseCuDNN(b == SdpBackend::cudnn);
 #endif
-  };
-}
-
-bool can_run(SDPBackend b, const Tensor &q, const Tensor &k, const Tensor &v, std::string *reason)
-{
-  CollectWarnings said;
-  const sdp::sdp_params p = params_of(q, k, v);
-  bool can = false;
-  if (b == SDPBackend::flash_attention)
-    can = sdp::can_use_flash_attention(p, true);
-#if VB_TORCH_AT_LEAST(2, 5)
-  else if (b == SDPBackend::cudnn_attention)
-    can = sdp::can_use_cudnn_attention(p, true);
-#endif
-  if (!can && reason)
-    *reason = said.text().empty() ? "this build of libtorch has no such kernel for the device" : said.text();
-  return can;
-}
-#else
-// On a CPU the choice itself is the test: the only rules are of dtype, layout and head size.
-bool can_run(SDPBackend b, const Tensor &q, const Tensor &k, const Tensor &v, std::string *reason)
-{
-  const bool can = b == SDPBackend::flash_attention && (SDPBackend)at::_fused_sdp_choice(q, k, v) == b;
-  if (!can && reason) {
-    *reason = b == SDPBackend::cudnn_attention                        ? "cuDNN needs a CUDA device"
-              : q.scalar_type() == at::kHalf && !VB_TORCH_AT_LEAST(2, 4) ? "libtorch before 2.4 has no float16 flash attention for CPUs"
-                                                                      : "libtorch's CPU flash attention refused the dtype or layout";
   }
+  ~OnlyBackend()
+  {
+    auto &c = at::globalContext();
+    c.setSDPUseMath(math_);
+    c.setSDPUseFlash(flash_);
+    c.setSDPUseMemEfficient(efficient_);
+#if VB_TORCH_AT_LEAST(2, 5)
+    c.setSDPUseCuDNN(cudnn_);
+#endif
+  }
+
+private:
+  bool math_, flash_, efficient_, cudnn_ = false;
+};
+
+bool can_run(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v, std::string *reason)
+{
+  if (b == SdpBackend::cudnn && !VB_TORCH_AT_LEAST(2, 5))
+    return false;
+  CollectWarnings said;
+  OnlyBackend only(b);
+  bool can = false;
+  try {
+    can = (SdpBackend)at::_fused_sdp_choice(q, k, v) == b;
+  } catch (const c10::Error &) {
+    // "No available kernel": said below
+  }
+  if (!can && reason)
+    *reason = said.reason(b == SdpBackend::cudnn ? "cuDNN attention kernel not used" : "Flash attention kernel not used");
   return can;
 }
-#endif
 
-Tensor run(SDPBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
+Tensor run(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
 {
   switch (b) {
-  case SDPBackend::flash_attention:
+  case SdpBackend::flash:
     return q.is_cuda() ? std::get<0>(at::_scaled_dot_product_flash_attention(q, k, v))
                        : std::get<0>(at::_scaled_dot_product_flash_attention_for_cpu(q, k, v));
-  case SDPBackend::efficient_attention: return std::get<0>(at::_scaled_dot_product_efficient_attention(q, k, v, {}, false));
+  case SdpBackend::efficient: return std::get<0>(at::_scaled_dot_product_efficient_attention(q, k, v, {}, false));
 #if VB_TORCH_AT_LEAST(2, 5)
-  case SDPBackend::cudnn_attention: return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, false));
+  case SdpBackend::cudnn: return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, false));
 #endif
   default: return std::get<0>(at::_scaled_dot_product_attention_math(q, k, v));
   }
@@ -134,17 +135,17 @@ Attention::Site &Attention::site(const char *name)
 
 void Attention::choose(Site &s, const Tensor &q, const Tensor &k, const Tensor &v)
 {
-  s.backend = (SDPBackend)at::_fused_sdp_choice(q, k, v);
+  s.backend = (SdpBackend)at::_fused_sdp_choice(q, k, v);
   std::string reason;
-  const bool flash = s.backend == SDPBackend::flash_attention;
-  if (!flash && can_run(SDPBackend::flash_attention, q, k, v, &reason))
+  const bool flash = s.backend == SdpBackend::flash;
+  if (!flash && can_run(SdpBackend::flash, q, k, v, &reason))
     reason = std::string("libtorch prefers ") + backend_name(s.backend) + " here";
-  if (require_ != VB_FLASH_ANY && !flash && !(require_ == VB_FLASH_REQUIRED && s.backend == SDPBackend::cudnn_attention)) {
-    if (can_run(SDPBackend::flash_attention, q, k, v, nullptr)) {
-      s.backend = SDPBackend::flash_attention;
+  if (require_ != VB_FLASH_ANY && !flash && !(require_ == VB_FLASH_REQUIRED && s.backend == SdpBackend::cudnn)) {
+    if (can_run(SdpBackend::flash, q, k, v, nullptr)) {
+      s.backend = SdpBackend::flash;
       reason.clear();
-    } else if (require_ == VB_FLASH_REQUIRED && can_run(SDPBackend::cudnn_attention, q, k, v, nullptr)) {
-      s.backend = SDPBackend::cudnn_attention;
+    } else if (require_ == VB_FLASH_REQUIRED && can_run(SdpBackend::cudnn, q, k, v, nullptr)) {
+      s.backend = SdpBackend::cudnn;
     } else {
       fail(VB_EARG, "--require-flash: attention site '%s' (%s, head size %lld) cannot: %s", s.record.site, c10::toString(q.scalar_type()),
            (long long)q.size(3), reason.c_str());

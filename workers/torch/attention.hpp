@@ -9,6 +9,9 @@
 
 namespace vb {
 
+// What F.scaled_dot_product_attention chooses among; the numbers are aten::_fused_sdp_choice's.
+enum class SdpBackend { math = 0, flash = 1, efficient = 2, cudnn = 3 };
+
 class Attention {
 public:
   void configure(const Precision &precision, vb_require_flash require); // forgets the records
@@ -19,7 +22,7 @@ public:
 private:
   struct Site {
     vb_attention_site record = {};
-    at::SDPBackend backend = at::SDPBackend::error;
+    SdpBackend backend = SdpBackend::math;
     std::vector<int64_t> shape; // that the backend was chosen for: q's sizes and the number of keys
   };
   void choose(Site &site, const Tensor &q, const Tensor &k, const Tensor &v);

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #ifdef VB_HAVE_CUDA
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <cuda_runtime_api.h>
 #endif
@@ -28,6 +27,20 @@ std::string cpu_name()
 }
 
 #ifdef VB_HAVE_CUDA
+// "sm_80 sm_90": what libtorch's kernels were compiled for, out of its own description of its build
+std::string architectures()
+{
+  std::string out;
+  const std::string config = at::show_config();
+  for (size_t at = 0; (at = config.find("code=", at)) != std::string::npos;) {
+    at += 5;
+    const std::string one = config.substr(at, config.find_first_of(";,\n]", at) - at);
+    if ((" " + out + " ").find(" " + one + " ") == std::string::npos)
+      out += (out.empty() ? "" : " ") + one;
+  }
+  return out;
+}
+
 void describe_cuda(vb_backend_info *out, vb_device device)
 {
   int runtime = 0, driver = 0;
@@ -67,8 +80,7 @@ extern "C" void vb_backend_describe(vb_backend_info *out, vb_device device)
     }
 #ifdef VB_HAVE_CUDA
     vb::describe_cuda(out, device);
-    // "9.0 10.0+PTX": written by the build file from the wheel's own list
-    vb::put(out->arch_list, VB_CUDA_ARCH_LIST);
+    vb::put(out->arch_list, vb::architectures());
 #endif
   });
 }
