@@ -61,12 +61,13 @@ done
 
 # --- shared libraries -------------------------------------------------------------------------------------------------
 
-# All that the programs and plugins load, but for the C and C++ run times, the driver, and what comes with torch.
+# All that the programs and plugins load, but for the C and C++ run times, the driver, and what comes with torch
+# (the CUDA run time among it).
 {
     find "$top/bin" -type f
     find "$top" -name 'mca_*.so'
 } | LD_LIBRARY_PATH=${torch_dir:+$torch_dir/lib} xargs ldd 2> /dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
-    grep -vE '/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|stdc\+\+|gcc_s|cuda|nvidia-ml))\.so[.0-9]*$' |
+    grep -vE '/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|stdc\+\+|gcc_s|cuda|cudart|nvidia-ml))\.so[.0-9]*$' |
     { [ -z "$torch_dir" ] && cat || grep -vF -e "$torch_dir/" -e "$(dirname "$torch_dir")/nvidia/" || true; } |
     while IFS= read -r lib; do cp -Ln "$lib" "$top/lib/"; done
 
@@ -109,6 +110,10 @@ if [ "$want" != none ]; then
         [ -d "$folder" ] && paths=$paths:$folder
     done
 fi
+# Without a remote shell mpirun stops unless it is told to stay on this machine.
+command -v ssh > /dev/null 2>&1 || command -v rsh > /dev/null 2>&1 || export OMPI_MCA_plm=isolated
+# PMIx looks for its compression plugin at a fixed place, and goes without after a warning.
+export PMIX_MCA_pcompress_base_silence_warning=1
 export LD_LIBRARY_PATH="$paths${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$here/bin:$PATH" OPAL_PREFIX="$here"
 exec "$here/bin/savbench" "$@"
 WRAPPER
