@@ -51,6 +51,18 @@ static vb_status add_bad(vb_roster *r, const vb_options *o, vb_err *err)
     return VB_OK;
 }
 
+/* Records of one folder compare with each other: what they depend on may not change between runs. */
+static vb_status check_options(vb_store *store, const vb_options *o, vb_err *err)
+{
+    char *last = NULL;
+    vb_status st = vb_store_last_options(store, &last, err);
+
+    if (st == VB_OK && last)
+        st = vb_options_same_fixed(o, last, err);
+    free(last);
+    return st;
+}
+
 vb_status vb_roster_open(vb_roster *r, const vb_options *o, bool retry_failed, vb_recovery *recovery, vb_err *err)
 {
     vb_status st;
@@ -58,7 +70,7 @@ vb_status vb_roster_open(vb_roster *r, const vb_options *o, bool retry_failed, v
     memset(r, 0, sizeof *r);
     if ((st = vb_dataset_open(&r->dataset, o->split_dir, o->split_name, &o->limits, err)) ||
         (st = vb_plan_make(&r->plan, o, r->dataset, err)) ||
-        (st = vb_store_open(&r->store, o->out_dir, o->state_dir, err)) ||
+        (st = vb_store_open(&r->store, o->out_dir, o->state_dir, err)) || (st = check_options(r->store, o, err)) ||
         (st = vb_store_recover(r->store, recovery, err)) ||
         (retry_failed && (st = vb_store_forget_failed(r->store, err))))
         return st;

@@ -2,6 +2,7 @@
 #include "supervisor.h"
 
 #include "cli.h"
+#include "engine_path.h"
 #include "hosts.h"
 #include "log.h"
 #include "roster.h"
@@ -227,7 +228,7 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
 
 static vb_status supervise(supervisor *v, int *code, vb_err *err)
 {
-    char mpirun[PATH_MAX], self[PATH_MAX], ranks[16];
+    char mpirun[PATH_MAX], self[PATH_MAX], engine[PATH_MAX], ranks[16];
     const char **command = NULL;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     stock s;
@@ -238,6 +239,8 @@ static vb_status supervise(supervisor *v, int *code, vb_err *err)
     if (n <= 0)
         return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
     self[n] = '\0';
+    if (!v->options->hostfile && (st = vb_engine_path(engine, sizeof engine, err))) /* each host checks its own */
+        return st;
     if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, v->options->retry_failed, err)) ||
         (st = make_command(&command, v, mpirun, self, ranks, err)))
         return st;

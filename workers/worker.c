@@ -412,7 +412,7 @@ static vb_status round_of_work(worker *w, int *idle, vb_err *err)
     }
     if (w->epoch && w->child.pid && vb_now_ms() - w->heard_ms > 1000.0 * w->silence_s)
         st = lose_engine(w, "hang", err);
-    *idle = busy || vb_link_unsent(w->r->link) ? 0 : *idle + 1;
+    *idle = busy || vb_outbox_length(w->outbox) ? 0 : *idle + 1;
     return st;
 }
 

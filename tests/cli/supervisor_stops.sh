@@ -3,7 +3,7 @@
 . "$TESTS/lib.sh"
 for signal in TERM KILL; do
     rm -rf out
-    SAVBENCH_STUB_FAULT=sleep:0:9 "$BIN/savbench" run $STUB --workers 2 --quiet >/dev/null 2>&1 &
+    SAVBENCH_STUB_FAULT=sleep:112:5 "$BIN/savbench" run $STUB --workers 2 --quiet >/dev/null 2>&1 &
     wait_until 30 shards_at_least 1 || exit 1
     kill -$signal $!
     rc=0
