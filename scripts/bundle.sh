@@ -90,6 +90,10 @@ cat > "$top/savbench" << 'WRAPPER'
 here=$(cd "$(dirname "$0")" && pwd)
 want=$(cat "$here/torch-version.txt")
 paths=$here/lib
+case ${1:-} in
+    run | track | doctor) ;;
+    *) want=none ;; # the other commands do without torch
+esac
 if [ "$want" != none ]; then
     if [ -d "$here/torch" ]; then
         torch=$here/torch
