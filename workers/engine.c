@@ -170,15 +170,13 @@ static void close_inherited(int from)
 static vb_status start(engine *e, const vb_options *o, const char *run_id, vb_err *err)
 {
     vb_hello hello = {.pid = (int)getpid()};
-    vb_backend_info info;
     vb_device device;
     char *text;
     vb_status st;
 
     if ((st = vb_device_choose(&device, o->device, err)))
         return st;
-    vb_backend_describe(&info, device);
-    snprintf(e->device, sizeof e->device, "%s", info.device);
+    vb_device_name(e->device, sizeof e->device, device);
     if ((st = vb_pipeline_open(&e->pipeline, o, device, run_id, err)))
         return st;
     gethostname(hello.host, sizeof hello.host - 1);

@@ -66,6 +66,24 @@ vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err)
     return VB_OK;
 }
 
+void vb_device_name(char *buf, size_t n, vb_device device)
+{
+    vb_backend_info info;
+    FILE *f = NULL;
+    char line[256];
+
+    vb_backend_describe(&info, device);
+    snprintf(buf, n, "%s", info.device);
+    if (!*buf && (f = fopen("/proc/cpuinfo", "r"))) /* a build without torch */
+        while (!*buf && fgets(line, sizeof line, f))
+            if (!strncmp(line, "model name", 10) && strchr(line, ':'))
+                snprintf(buf, n, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"), strchr(line, ':') + 2);
+    if (f)
+        fclose(f);
+    if (!*buf)
+        snprintf(buf, n, "CPU");
+}
+
 int64_t vb_peak_rss_bytes(void)
 {
     FILE *f = fopen("/proc/self/status", "r");

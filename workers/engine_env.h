@@ -18,6 +18,9 @@ int vb_default_threads(void);
  * build or machine is the CPU. VB_EARG where what is asked for is not there. */
 vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err);
 
+/* The device's name as every record has it: the GPU's, or the processor's model name. */
+void vb_device_name(char *buf, size_t n, vb_device device);
+
 /* Peak resident set since the last reset (-1: not told by this kernel). */
 int64_t vb_peak_rss_bytes(void);
 void vb_reset_peak_rss(void);

@@ -212,6 +212,7 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
     for (int s = VB_STAGE_PREPROCESS; s <= VB_STAGE_POSTPROCESS; s++)
         out->stage_ms[s] = 0;
     out->stage_ms[VB_STAGE_MASK_DECODE] = vb_now_ms() - t0;
+    out->holes_filled = 0;
     return VB_OK;
 }
 

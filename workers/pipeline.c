@@ -223,6 +223,8 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
         row->end_ms = vb_now_ms() - t0;
         row->latency_ms = row->end_ms - row->start_ms;
         row->prompted = n_prompts > 0;
+        if (t->holes_filled >= 0)
+            t->holes_filled += step.holes_filled;
         memcpy(row->stage_ms, step.stage_ms, sizeof row->stage_ms);
         row->stage_ms[VB_STAGE_DECODE] = decoded->decode_ms;
         for (int i = 0; i < s->n_prompted; i++)
@@ -311,7 +313,7 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
     t->n_video_frames = s->video->n_frames;
     t->order_in_block = trial;
     t->threads = p->threads;
-    t->holes_filled = -1;
+    t->holes_filled = p->options.fill_hole_area ? 0 : -1;
     vb_utc_now(t->from.started_utc);
     t->frames = calloc((size_t)s->video->n_frames, sizeof *t->frames);
     if (!score_ms || !t->frames) {
@@ -449,7 +451,7 @@ static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
     snprintf(f->run_id, sizeof f->run_id, "%s", run_id);
     gethostname(f->host, sizeof f->host - 1);
     snprintf(f->device_kind, sizeof f->device_kind, "%s", p->device.kind == VB_DEVICE_CUDA ? "cuda" : "cpu");
-    snprintf(f->device, sizeof f->device, "%s", info.device);
+    vb_device_name(f->device, sizeof f->device, p->device);
     snprintf(f->capability, sizeof f->capability, "%s", info.capability);
     snprintf(f->torch, sizeof f->torch, "%s", info.torch);
     snprintf(f->cuda, sizeof f->cuda, "%s", info.cuda);
