@@ -1,26 +1,28 @@
 /* Registry of model implementations; see model.h. */
 #include "model.h"
 
+#include "models.h"
+
 #include <string.h>
 
 extern const vb_model_ops vb_stub_ops;
 #ifdef VB_HAVE_TORCH
-extern const vb_model_ops vb_edgetam_ops;
+extern const vb_model_ops vb_torch_ops;
 #endif
 
 const vb_model_ops *vb_model_find(const char *model)
 {
-    static const vb_model_ops *const all[] = {
-        &vb_stub_ops,
-#ifdef VB_HAVE_TORCH
-        &vb_edgetam_ops,
-#endif
-    };
+    const vb_model_info *info = vb_model_info_find(model);
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!strcmp(all[i]->name, model))
-            return all[i];
+    if (!info)
+        return NULL;
+    if (info->family == VB_FAMILY_STUB)
+        return &vb_stub_ops;
+#ifdef VB_HAVE_TORCH
+    return &vb_torch_ops;
+#else
     return NULL;
+#endif
 }
 
 #ifndef VB_HAVE_TORCH

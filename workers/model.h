@@ -88,6 +88,7 @@ typedef struct {
 
 typedef struct {
     vb_object_out *objects;        /* [n_objects], the caller's array */
+    int64_t holes_filled;          /* pixels changed by hole filling, of all objects, prompts before this step included */
     double stage_ms[VB_STAGE_COUNT]; /* written by the model: preprocess .. postprocess, others left as they are */
 } vb_step;
 

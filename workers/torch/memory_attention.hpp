@@ -10,7 +10,7 @@ namespace vb {
 // Rotary tables of one image size.
 struct RotaryTables {
   Tensor query; // [hw, 128] complex
-  Tensor key;   // [256, 128]: the perceiver's 16 x 16 grid
+  Tensor key;   // of a memory's positions: the same grid, or the perceiver's 16 x 16
 };
 
 // The memory as one sequence: n_spatial memories of equal length, then object pointers.

@@ -1,10 +1,23 @@
 // Memory bank.
 #include "memory_bank.hpp"
 
+#include "position.hpp"
+
 namespace vb {
 
 namespace {
-constexpr int64_t mem_dim = 64;
+constexpr int64_t dim = 256, mem_dim = 64;
+}
+
+Tensor PointerEncoding::operator()(const std::vector<int> &ages, int n_max, at::Device device) const
+{
+  const int64_t n = (int64_t)ages.size();
+  if (!proj)
+    return at::zeros({n, mem_dim}, at::TensorOptions(at::kFloat).device(device));
+  Tensor at_age = at::empty({n}, at::kFloat);
+  for (int64_t i = 0; i < n; i++)
+    at_age.data_ptr<float>()[i] = (float)ages[(size_t)i] / (float)(n_max - 1);
+  return (*proj)(sine_line(at_age.to(device), dim));
 }
 
 void MemoryBank::reset(vb_bank bank)
@@ -44,7 +57,7 @@ void MemoryBank::add(int frame_idx, const Tensor &memory, const Tensor &pointer)
 
 Tensor MemoryBank::memory_of(int frame_idx) const { return memories_.slice(0, 1 + frame_idx % n_recent, 2 + frame_idx % n_recent); }
 
-MemoryTokens MemoryBank::recall(int frame_idx, int n_frames, const Tensor &pos_by_age) const
+MemoryTokens MemoryBank::recall(int frame_idx, int n_frames, const Tensor &pos_by_age, const PointerEncoding &encoding) const
 {
   MemoryTokens out;
   std::vector<Tensor> memory, pos;
@@ -62,22 +75,25 @@ MemoryTokens MemoryBank::recall(int frame_idx, int n_frames, const Tensor &pos_b
 
   // Pointers only of the past; how many depends on the video's length (upstream :588).
   const int64_t per_pointer = pointers_.size(1) / mem_dim;
-  const auto push = [&](const Tensor &pointer) {
+  const int n_max = std::min(n_frames, n_pointers);
+  std::vector<int> ages;
+  const auto push = [&](const Tensor &pointer, int age) {
     memory.push_back(pointer.view({per_pointer, mem_dim}));
-    out.n_pointer_tokens += per_pointer;
+    ages.push_back(age);
   };
   if (condition_frame_ <= frame_idx)
-    push(pointers_[0]);
-  for (int age = 1; age < std::min(n_frames, n_pointers) && age <= frame_idx; age++) {
+    push(pointers_[0], frame_idx - condition_frame_);
+  for (int age = 1; age < n_max && age <= frame_idx; age++) {
     const int frame = frame_idx - age, slot = frame % (n_pointers - 1);
     if (pointer_frame_[(size_t)slot] == frame)
-      push(pointers_[1 + slot]);
+      push(pointers_[1 + slot], age);
   }
-  if (out.n_pointer_tokens)
-    pos.push_back(at::zeros({out.n_pointer_tokens, mem_dim}, pos_by_age.options()));
+  out.n_pointer_tokens = per_pointer * (int64_t)ages.size();
+  if (!ages.empty())
+    pos.push_back(encoding(ages, n_max, pos_by_age.device()).to(pos_by_age.scalar_type()).repeat_interleave(per_pointer, 0));
 
   // In float32 whatever the bank's dtype: what upstream's concatenation with float32 pointers promotes to, and
-  // where it has no rule (float16 autocast over a bfloat16 bank on a CPU) the deviation that edgetam.cpp records.
+  // where it has no rule (float16 autocast over a bfloat16 bank on a CPU) the deviation that session.cpp records.
   for (Tensor &m : memory)
     m = m.to(at::kFloat);
   out.memory = at::cat(memory).unsqueeze(0);

@@ -10,6 +10,14 @@
 
 namespace vb {
 
+// What a pointer's place in time adds to its keys: the sine of its age over the greatest one, projected.
+// Source: sam2@2b90b9f sam2/modeling/sam2_base.py:624-640
+struct PointerEncoding {
+  std::optional<Linear> proj; // none: pointers carry no age
+  // ages in frames, of at most n_max pointers in this video -> [n, 64]
+  Tensor operator()(const std::vector<int> &ages, int n_max, at::Device device) const;
+};
+
 class MemoryBank {
 public:
   static constexpr int n_recent = 6;    // num_maskmem less the conditioning frame
@@ -26,7 +34,7 @@ public:
   Tensor memory_of(int frame_idx) const; // the last one added
 
   // What frame_idx attends to. pos_by_age [7, m, 64]: row d - 1 for the frame d before, row 6 for the conditioning frame.
-  MemoryTokens recall(int frame_idx, int n_frames, const Tensor &pos_by_age) const;
+  MemoryTokens recall(int frame_idx, int n_frames, const Tensor &pos_by_age, const PointerEncoding &encoding) const;
 
 private:
   void allocate(const Tensor &memory, const Tensor &pointer);

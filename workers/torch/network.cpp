@@ -2,6 +2,7 @@
 #include "network.hpp"
 
 #include "position.hpp"
+#include "repvit.hpp"
 
 namespace vb {
 
@@ -10,39 +11,48 @@ constexpr double no_obj_score = -1024.0;                // sam2_base.py:19
 constexpr double mem_scale = 20.0, mem_bias = -10.0;    // configs/edgetam.yaml sigmoid_{scale,bias}_for_mem_enc
 }
 
-void Network::load(const Loader &w, int64_t size)
+void Network::load(const Loader &w, const Variant &variant, int64_t size)
 {
   image_size = size;
   side = size / 16;
 
   const Loader encoder = w.in("image_encoder"), decoder = w.in("sam_mask_decoder");
-  trunk.load(encoder.in("trunk").in("body"));
-  neck.load(encoder.in("neck"), decoder, RepVit::channels);
+  if (variant.hiera)
+    trunk = std::make_unique<Hiera>(*variant.hiera);
+  else
+    trunk = std::make_unique<RepVit>();
+  trunk->load(encoder.in("trunk"), size);
+  neck.load(encoder.in("neck"), decoder, trunk->channels());
   sam_prompt_encoder.load(w.in("sam_prompt_encoder"));
   sam_mask_decoder.load(decoder);
-  memory_attention.load(w.in("memory_attention"), n_memory_layers);
+  memory_attention.load(w.in("memory_attention"), variant.n_memory_layers);
   memory_encoder.load(w.in("memory_encoder"));
-  spatial_perceiver.load(w.in("spatial_perceiver"));
+  if (variant.perceiver)
+    spatial_perceiver.emplace().load(w.in("spatial_perceiver"));
   obj_ptr_proj.load(w.in("obj_ptr_proj"), dim, dim, dim, 3);
   mask_downsample.load(w.in("mask_downsample"), 1, 1, 4, 4);
   no_mem_embed = w.param("no_mem_embed", {1, 1, dim}).view({1, dim, 1, 1});
   w.host("no_mem_pos_enc", {1, 1, dim}); // part of the checkpoint; unused where no_mem_embed is added directly
   no_obj_ptr = w.param("no_obj_ptr", {1, dim});
+  if (variant.no_obj_embed_spatial)
+    no_obj_embed_spatial = w.param("no_obj_embed_spatial", {1, mem_dim}).view({1, mem_dim, 1, 1});
+  if (variant.pointer_ages)
+    pointer_encoding.proj.emplace().load(w.in("obj_ptr_tpos_proj"), dim, mem_dim);
   Tensor tpos = w.param("maskmem_tpos_enc", {n_maskmem, 1, 1, mem_dim}).view({n_maskmem, 1, mem_dim});
 
   const at::Device device = w.precision().device;
   image_pos = sine_grid(dim, side, side, device).unsqueeze(0);
   dense_pe = sam_prompt_encoder.dense_pe(side);
   memory_map_pos = sine_grid(mem_dim, side, side, device).unsqueeze(0);
-  memory_pos_by_age = Perceiver::output_pos(device) + tpos;
+  memory_pos_by_age = (variant.perceiver ? Perceiver::output_pos(device) : memory_map_pos) + tpos;
   rope.query = rotary_table(dim, side, side, device);
-  rope.key = rotary_table(dim, Perceiver::n_windows, Perceiver::n_windows, device);
+  rope.key = variant.perceiver ? rotary_table(dim, Perceiver::n_windows, Perceiver::n_windows, device) : rope.query;
 }
 
 Features Network::encode(Context &c, const Tensor &image) const
 {
   c.probe.trace("image", image);
-  Features f = neck(trunk(image));
+  Features f = neck((*trunk)(c, image));
   c.probe.trace("fpn0", f.s0);
   c.probe.trace("fpn1", f.s1);
   c.probe.trace("fpn2", f.level);
@@ -102,15 +112,24 @@ Tensor Network::upsample(const Tensor &low_logits) const
   return at::upsample_bilinear2d(low_logits, {image_size, image_size}, false);
 }
 
-Tensor Network::memorize(Context &c, const Features &f, const Tensor &high_logits, bool prompted) const
+Tensor Network::memorize(Context &c, const Features &f, const Tensor &high_logits, const Tensor &score, bool prompted) const
 {
   Tensor mask = prompted ? (high_logits > 0).to(at::kFloat) : high_logits.sigmoid();
   Tensor map = memory_encoder(f.level, mask * mem_scale + mem_bias);
-  Tensor out = spatial_perceiver(c, map.contiguous(at::MemoryFormat::ChannelsLast), memory_map_pos);
+  if (no_obj_embed_spatial.defined()) // added in place upstream: the sum stays in the map's dtype
+    map = (map + (score <= 0).to(at::kFloat).view({-1, 1, 1, 1}) * no_obj_embed_spatial).to(map.scalar_type());
+  map = map.contiguous(at::MemoryFormat::ChannelsLast);
+  if (!spatial_perceiver) {
+    c.probe.trace("maskmem_pos_enc", to_map(memory_map_pos, side, side));
+    return to_tokens(map);
+  }
+  Tensor out = (*spatial_perceiver)(c, map, memory_map_pos);
   c.probe.trace("perceiver_latents", out);
   c.probe.trace("perceiver_pos", Perceiver::output_pos(out.device()));
   c.probe.trace("maskmem_pos_enc", Perceiver::output_pos(out.device()));
   return out;
 }
+
+Tensor Network::memory_as_upstream(const Tensor &memory) const { return spatial_perceiver ? memory : to_map(memory, side, side); }
 
 } // namespace vb

@@ -5,11 +5,13 @@
 #define VB_TORCH_NETWORK_HPP
 
 #include "mask_decoder.hpp"
-#include "memory_attention.hpp"
+#include "memory_bank.hpp"
 #include "memory_encoder.hpp"
 #include "perceiver.hpp"
 #include "prompt_encoder.hpp"
-#include "repvit.hpp"
+#include "variants.hpp"
+
+#include <memory>
 
 namespace vb {
 
@@ -28,37 +30,41 @@ struct SamHeads {
 };
 
 struct Network {
-  static constexpr int n_memory_layers = 2, n_maskmem = 7;
+  static constexpr int n_maskmem = 7;
   static constexpr int64_t dim = 256, mem_dim = 64;
 
-  RepVit trunk;         // image_encoder.trunk.body
-  Fpn neck;             // image_encoder.neck, with sam_mask_decoder.conv_s0 and conv_s1
+  std::unique_ptr<Trunk> trunk; // image_encoder.trunk
+  Fpn neck;                     // image_encoder.neck, with sam_mask_decoder.conv_s0 and conv_s1
   PromptEncoder sam_prompt_encoder;
   MaskDecoder sam_mask_decoder;
   MemoryAttention memory_attention;
   MemoryEncoder memory_encoder;
-  Perceiver spatial_perceiver;
+  std::optional<Perceiver> spatial_perceiver;
   Mlp obj_ptr_proj;
   Conv2d mask_downsample;
   Tensor no_mem_embed; // [1, 256, 1, 1]
   Tensor no_obj_ptr;   // [1, 256]
+  Tensor no_obj_embed_spatial;    // [1, 64, 1, 1], or none
+  PointerEncoding pointer_encoding; // obj_ptr_tpos_proj
 
   int64_t image_size = 0, side = 0; // S and S / 16
   Tensor image_pos;                 // [1, hw, 256] sine encoding of the image grid
   Tensor dense_pe;                  // [1, hw, 256] the decoder's encoding of it
   Tensor memory_map_pos;            // [1, hw, 64]
-  Tensor memory_pos_by_age;         // [7, 512, 64]: see MemoryBank::recall
+  Tensor memory_pos_by_age;         // [7, m, 64]: see MemoryBank::recall
   RotaryTables rope;
 
-  void load(const Loader &w, int64_t image_size);
+  void load(const Loader &w, const Variant &variant, int64_t image_size);
 
   Features encode(Context &c, const Tensor &image) const; // image [1, 3, S, S] normalised
   // level with what the memories say, [B, 256, h, w] float32
   Tensor attend(Context &c, const Tensor &level, const MemoryTokens &memory) const;
   Tensor without_memory(const Tensor &level) const;
   SamHeads decode(Context &c, const Tensor &level, const Features &f, const DecoderPrompt &prompt, bool multimask) const;
-  // high_logits [B, 1, S, S] -> [B, 512, 64]. prompted: the mask counts as binary
-  Tensor memorize(Context &c, const Features &f, const Tensor &high_logits, bool prompted) const;
+  // high_logits [B, 1, S, S], score [B, 1] -> [B, m, 64]. prompted: the mask counts as binary
+  Tensor memorize(Context &c, const Features &f, const Tensor &high_logits, const Tensor &score, bool prompted) const;
+  // A memory in upstream's shape: latents as they are, positions as a map [B, 64, h, w].
+  Tensor memory_as_upstream(const Tensor &memory) const;
 
   Tensor upsample(const Tensor &low_logits) const; // to [B, 1, S, S]
 };

@@ -29,6 +29,13 @@ Tensor sine_grid(int64_t dim, int64_t h, int64_t w, at::Device device)
   return at::cat({y, x}, 2).flatten(0, 1).to(device);
 }
 
+Tensor sine_line(const Tensor &x, int64_t dim)
+{
+  Tensor i = at::arange(dim / 2, x.options());
+  Tensor angle = x.unsqueeze(1) / at::pow(10000, 2 * i.div(2, "floor") / (dim / 2));
+  return at::cat({angle.sin(), angle.cos()}, 1);
+}
+
 Tensor fourier_features(const Tensor &coords, const Tensor &gaussian)
 {
   Tensor angle = 2 * M_PI * at::matmul(2 * coords - 1, gaussian);

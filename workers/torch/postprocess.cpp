@@ -11,7 +11,7 @@
 
 namespace vb {
 
-Tensor fill_holes(const Tensor &low_logits, int max_area)
+Tensor fill_holes(const Tensor &low_logits, int max_area, int64_t &filled)
 {
   if (max_area <= 0)
     return low_logits;
@@ -19,7 +19,9 @@ Tensor fill_holes(const Tensor &low_logits, int max_area)
   const int h = (int)host.size(2), w = (int)host.size(3);
   for (int64_t b = 0; b < host.size(0); b++) {
     vb_err err;
-    check(vb_fill_holes(host[b].data_ptr<float>(), h, w, max_area, nullptr, &err), err);
+    int64_t n = 0;
+    check(vb_fill_holes(host[b].data_ptr<float>(), h, w, max_area, &n, &err), err);
+    filled += n;
   }
   return host.to(low_logits.device());
 }

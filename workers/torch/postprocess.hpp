@@ -7,7 +7,8 @@
 namespace vb {
 
 // Small background components of [B, 1, h, w] float32 become foreground (holes.h); 0: the tensor itself.
-Tensor fill_holes(const Tensor &low_logits, int max_area);
+// filled grows by the pixels changed.
+Tensor fill_holes(const Tensor &low_logits, int max_area, int64_t &filled);
 
 // Logits at video size, bilinear from the size/4 logits: [B, 1, h, w].
 Tensor video_logits(const Tensor &low_logits, int h, int w);

@@ -7,8 +7,7 @@
 #define VB_TORCH_REPVIT_HPP
 
 #include "layers.hpp"
-
-#include <array>
+#include "trunk.hpp"
 
 namespace vb {
 
@@ -47,15 +46,16 @@ struct RepVitStage {
   Tensor operator()(const Tensor &x) const;
 };
 
-struct RepVit {
-  static constexpr std::array<int64_t, 4> channels = {48, 96, 192, 384};
+struct RepVit : Trunk {
+  static constexpr std::array<int64_t, 4> widths = {48, 96, 192, 384};
   static constexpr std::array<int, 4> depths = {2, 2, 14, 2};
 
   Conv2d stem_conv1, stem_conv2;
   std::array<RepVitStage, 4> stages;
-  void load(const Loader &w);
-  // image [B, 3, S, S] -> [B, 48, S/4, S/4], [B, 96, S/8, S/8], [B, 192, S/16, S/16], [B, 384, S/32, S/32]
-  std::array<Tensor, 4> operator()(const Tensor &image) const;
+  std::array<int64_t, 4> channels() const override { return widths; }
+  void load(const Loader &w, int64_t image_size) override;
+  const char *deviations(const Precision &p) const override;
+  std::array<Tensor, 4> operator()(Context &c, const Tensor &image) const override;
 };
 
 } // namespace vb

@@ -3,6 +3,8 @@
 
 #include "postprocess.hpp"
 
+#include <utility>
+
 namespace vb {
 
 namespace {
@@ -71,11 +73,11 @@ const Features &Tracker::encode(const vb_frame &frame)
   return features_;
 }
 
-void Tracker::report(const Object &object, const Tensor &pointer, const Tensor &memory)
+void Tracker::report(const Output &output, const Tensor &pointer, const Tensor &memory)
 {
-  context_.probe.result("object_score_logits", object.score);
+  context_.probe.result("object_score_logits", output.score);
   context_.probe.result("obj_ptr", pointer);
-  context_.probe.result("maskmem_features", memory);
+  context_.probe.result("maskmem_features", network_.memory_as_upstream(memory));
 }
 
 void Tracker::condition_on_points(Object &o, const vb_prompt &prompt)
@@ -88,14 +90,14 @@ void Tracker::condition_on_points(Object &o, const vb_prompt &prompt)
   SamHeads heads = network_.decode(context_, level, features_, p, multimask);
   clock_.mark(VB_STAGE_MASK_DECODE);
   // A prompted frame's memory is made from its stored logits, holes filled: EdgeTAM vp:541-553
-  o.low_logits = fill_holes(heads.low_logits, clip_.fill_hole_area);
-  o.iou = heads.iou;
-  o.score = heads.object_score_logits;
+  o.prompted.low_logits = fill_holes(heads.low_logits, clip_.fill_hole_area, holes_filled_);
+  o.prompted.iou = heads.iou;
+  o.prompted.score = heads.object_score_logits;
   clock_.mark(VB_STAGE_POSTPROCESS);
-  Tensor memory = network_.memorize(context_, features_, network_.upsample(o.low_logits), true);
+  Tensor memory = network_.memorize(context_, features_, network_.upsample(o.prompted.low_logits), o.prompted.score, true);
   o.bank.condition(features_frame_, memory, heads.obj_ptr);
   clock_.mark(VB_STAGE_MEMORIZE);
-  report(o, heads.obj_ptr, o.bank.conditioning_memory());
+  report(o.prompted, heads.obj_ptr, o.bank.conditioning_memory());
 }
 
 void Tracker::condition_on_mask(Object &o, const vb_prompt &prompt)
@@ -111,14 +113,14 @@ void Tracker::condition_on_mask(Object &o, const vb_prompt &prompt)
   Tensor pointer = present * heads.obj_ptr + (1 - present) * network_.no_obj_ptr;
   context_.probe.result("chosen", at::full({1}, -1, at::kFloat));
   clock_.mark(VB_STAGE_MASK_DECODE);
-  o.low_logits = fill_holes(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false), clip_.fill_hole_area);
-  o.iou = at::ones({1}, high.options());
-  o.score = present * 20.0 - 10.0;
+  o.prompted.low_logits = fill_holes(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false), clip_.fill_hole_area, holes_filled_);
+  o.prompted.iou = at::ones({1}, high.options());
+  o.prompted.score = present * 20.0 - 10.0;
   clock_.mark(VB_STAGE_POSTPROCESS);
-  Tensor memory = network_.memorize(context_, features_, network_.upsample(o.low_logits), true);
+  Tensor memory = network_.memorize(context_, features_, network_.upsample(o.prompted.low_logits), o.prompted.score, true);
   o.bank.condition(features_frame_, memory, pointer);
   clock_.mark(VB_STAGE_MEMORIZE);
-  report(o, pointer, o.bank.conditioning_memory());
+  report(o.prompted, pointer, o.bank.conditioning_memory());
 }
 
 void Tracker::prompt(int object, const vb_frame &frame)
@@ -141,21 +143,20 @@ void Tracker::prompt(int object, const vb_frame &frame)
     condition_on_points(o, *t.prompt);
 }
 
-void Tracker::track(Object &o, int frame_idx)
+Tracker::Output Tracker::track(Object &o, int frame_idx)
 {
-  MemoryTokens memory = o.bank.recall(frame_idx, clip_.n_frames, network_.memory_pos_by_age);
+  MemoryTokens memory = o.bank.recall(frame_idx, clip_.n_frames, network_.memory_pos_by_age, network_.pointer_encoding);
   Tensor level = network_.attend(context_, features_.level, memory);
   clock_.mark(VB_STAGE_ATTEND);
   SamHeads heads = network_.decode(context_, level, features_, {}, true);
   clock_.mark(VB_STAGE_MASK_DECODE);
   // A tracked frame's memory is made from the logits as they came, before holes are filled: vp:785
-  Tensor made = network_.memorize(context_, features_, network_.upsample(heads.low_logits), false);
+  Tensor made = network_.memorize(context_, features_, network_.upsample(heads.low_logits), heads.object_score_logits, false);
   o.bank.add(frame_idx, made, heads.obj_ptr);
   clock_.mark(VB_STAGE_MEMORIZE);
-  o.low_logits = fill_holes(heads.low_logits, clip_.fill_hole_area);
-  o.iou = heads.iou;
-  o.score = heads.object_score_logits;
-  report(o, heads.obj_ptr, o.bank.memory_of(frame_idx));
+  const Output out = {fill_holes(heads.low_logits, clip_.fill_hole_area, holes_filled_), heads.iou, heads.object_score_logits};
+  report(out, heads.obj_ptr, o.bank.memory_of(frame_idx));
+  return out;
 }
 
 void Tracker::step(const vb_frame &frame, vb_step *out)
@@ -176,21 +177,25 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
     if (!o.bank.conditioned())
       fail(VB_EARG, "step to frame %d: object %d has not been prompted (its prompt is on frame %d)", t, i, info.prompt_frame);
     context_.probe.object = i;
-    if (t != info.prompt_frame) {
+    Output shown;
+    if (t == info.prompt_frame) {
+      shown = std::exchange(o.prompted, {});
+    } else {
       encode(frame);
-      track(o, t);
+      shown = track(o, t);
     }
-    Tensor logits = video_logits(o.low_logits, clip_.h, clip_.w);
-    pending.emplace_back(i, PendingMask(logits, o.low_logits, o.iou, o.score));
+    Tensor logits = video_logits(shown.low_logits, clip_.h, clip_.w);
+    pending.emplace_back(i, PendingMask(logits, shown.low_logits, shown.iou, shown.score));
     clock_.mark(VB_STAGE_POSTPROCESS);
-    context_.probe.result("low_logits", o.low_logits[0][0]);
+    context_.probe.result("low_logits", shown.low_logits[0][0]);
     context_.probe.result("video_logits", logits[0][0]);
-    o.low_logits = o.iou = o.score = Tensor();
   }
   synchronize(context_.precision.device);
   for (const auto &p : pending)
     p.second.write(&out->objects[p.first]);
   clock_.collect(out->stage_ms);
+  out->holes_filled = holes_filled_;
+  holes_filled_ = 0;
 }
 
 } // namespace vb

@@ -20,17 +20,20 @@ public:
   void step(const vb_frame &frame, vb_step *out);
 
 private:
+  struct Output { // of one object on one frame
+    Tensor low_logits; // [1, 1, S/4, S/4] float32, holes filled
+    Tensor iou, score; // [1], [1, 1]
+  };
   struct Object {
     MemoryBank bank;
-    // of the prompted frame, kept until its step
-    Tensor low_logits, iou, score;
+    Output prompted; // kept until the prompted frame's step; frames before it may be tracked meanwhile
   };
 
   const Features &encode(const vb_frame &frame);
-  void track(Object &object, int frame_idx);
+  Output track(Object &object, int frame_idx);
   void condition_on_points(Object &object, const vb_prompt &prompt);
   void condition_on_mask(Object &object, const vb_prompt &prompt);
-  void report(const Object &object, const Tensor &pointer, const Tensor &memory);
+  void report(const Output &output, const Tensor &pointer, const Tensor &memory);
 
   const Network &network_;
   Context &context_;
@@ -41,6 +44,7 @@ private:
   Features features_;
   int features_frame_ = -1; // whose features they are
   int last_step_ = -1;
+  int64_t holes_filled_ = 0; // since the last step
 };
 
 } // namespace vb

@@ -1,5 +1,7 @@
-// EdgeTAM behind the C table of model.h: life cycle, precision, and the guard around every call.
+// The models behind the C table of model.h: life cycle, precision, and the guard around every call.
 #include "tracker.hpp"
+
+#include "models.h"
 
 #include <cstring>
 
@@ -11,6 +13,7 @@
 
 // C sees the type by this name alone.
 struct vb_model {
+  const vb::Variant &variant;
   vb::Weights weights;
   int image_size;
   vb::Context context;
@@ -21,7 +24,7 @@ struct vb_model {
   std::unique_ptr<vb::Network> network; // of context.precision
   std::unique_ptr<vb::Tracker> tracker; // between begin and end
 
-  vb_model(const vb_model_config &config) : weights(config), image_size(config.image_size) {}
+  explicit vb_model(const vb_model_config &config) : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size) {}
 };
 
 namespace vb {
@@ -65,18 +68,20 @@ void build(vb_model *m)
   PrecisionScope scope(m->context.precision);
   Loader loader(m->weights, m->context.precision);
   auto network = std::make_unique<Network>();
-  network->load(loader, m->image_size);
-  m->weights_bytes = m->weights.finish("edgetam");
+  network->load(loader, m->variant, m->image_size);
+  m->weights_bytes = m->weights.finish(m->variant.name);
   m->network = std::move(network);
 }
 
-vb_status edgetam_open(vb_model **out, const vb_model_config *config, vb_err *err)
+vb_status session_open(vb_model **out, const vb_model_config *config, vb_err *err)
 {
   *out = nullptr;
   return guard(err, [&] {
-    // The perceiver's 16 windows and the trunk's stride of 16 must divide it: oracle of upstream's arithmetic, perceiver.py:302-306
-    if (config->image_size <= 0 || config->image_size % 256 != 0 || config->image_size > 4096)
-      fail(VB_EARG, "image size %d: EdgeTAM runs at multiples of 256 up to 4096 (256, 512, 768, 1024, ...)", config->image_size);
+    const vb_model_info *info = vb_model_info_find(config->model);
+    if (!info)
+      fail(VB_EARG, "model '%s': no such model", config->model);
+    vb_err why;
+    check(vb_model_check_size(info, config->image_size, &why), why);
     if (config->threads > 0)
       at::set_num_threads(config->threads);
     const at::Device device = resolve(config->device);
@@ -88,7 +93,7 @@ vb_status edgetam_open(vb_model **out, const vb_model_config *config, vb_err *er
   });
 }
 
-vb_status edgetam_configure(vb_model *m, const vb_precision *p, vb_err *err)
+vb_status session_configure(vb_model *m, const vb_precision *p, vb_err *err)
 {
   return guard(err, [&] {
     Precision next = m->context.precision;
@@ -104,18 +109,15 @@ vb_status edgetam_configure(vb_model *m, const vb_precision *p, vb_err *err)
     m->context.attention.configure(next, p->require_flash);
     m->bank = p->bank;
     m->deviations.clear();
-    if (next.autocast() && next.device.is_cpu()) {
-      // Fused kernels round at other places than upstream's single ones. Forty sums rounded one after another were
-      // most of bfloat16's error; in float32 it is two thirds of upstream's (tests/golden/half_limits.json).
-      m->deviations = "trunk: sums and depthwise convolutions in float32, activations fused before rounding";
-      if (p->dtype == VB_FLOAT16 && p->bank == VB_BANK_BFLOAT16)
-        m->deviations += "; memories: concatenated in float32, where upstream's float16 autocast stops at a bfloat16 bank";
-    }
+    m->deviations = m->network->trunk->deviations(next);
+    if (p->dtype == VB_FLOAT16 && p->bank == VB_BANK_BFLOAT16 && next.device.is_cpu())
+      m->deviations += std::string(m->deviations.empty() ? "" : "; ") +
+                       "memories: concatenated in float32, where upstream's float16 autocast stops at a bfloat16 bank";
     m->configured = true;
   });
 }
 
-vb_status edgetam_begin(vb_model *m, const vb_clip *clip, vb_err *err)
+vb_status session_begin(vb_model *m, const vb_clip *clip, vb_err *err)
 {
   return guard(err, [&] {
     if (!m->configured)
@@ -137,7 +139,7 @@ vb_status edgetam_begin(vb_model *m, const vb_clip *clip, vb_err *err)
   });
 }
 
-vb_status edgetam_prompt(vb_model *m, int object, const vb_frame *frame, vb_err *err)
+vb_status session_prompt(vb_model *m, int object, const vb_frame *frame, vb_err *err)
 {
   return guard(err, [&] {
     if (!m->tracker)
@@ -148,7 +150,7 @@ vb_status edgetam_prompt(vb_model *m, int object, const vb_frame *frame, vb_err 
   });
 }
 
-vb_status edgetam_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err)
+vb_status session_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err)
 {
   return guard(err, [&] {
     if (!m->tracker)
@@ -159,13 +161,13 @@ vb_status edgetam_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err 
   });
 }
 
-void edgetam_end(vb_model *m)
+void session_end(vb_model *m)
 {
   m->tracker.reset();
   m->context.probe.to = nullptr;
 }
 
-vb_status edgetam_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err)
+vb_status session_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err)
 {
   return guard(err, [&] {
     *out = {};
@@ -187,11 +189,11 @@ vb_status edgetam_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb
   });
 }
 
-size_t edgetam_attention(vb_model *m, vb_attention_site *out, size_t cap) { return m->context.attention.records(out, cap); }
+size_t session_attention(vb_model *m, vb_attention_site *out, size_t cap) { return m->context.attention.records(out, cap); }
 
-const char *edgetam_deviations(const vb_model *m) { return m->deviations.c_str(); }
+const char *session_deviations(const vb_model *m) { return m->deviations.c_str(); }
 
-void edgetam_close(vb_model *m)
+void session_close(vb_model *m)
 {
   if (!m)
     return;
@@ -202,16 +204,16 @@ void edgetam_close(vb_model *m)
 } // namespace
 } // namespace vb
 
-extern "C" const vb_model_ops vb_edgetam_ops = {
-    "edgetam",
-    vb::edgetam_open,
-    vb::edgetam_configure,
-    vb::edgetam_begin,
-    vb::edgetam_prompt,
-    vb::edgetam_step,
-    vb::edgetam_end,
-    vb::edgetam_memory,
-    vb::edgetam_attention,
-    vb::edgetam_close,
-    vb::edgetam_deviations,
+extern "C" const vb_model_ops vb_torch_ops = {
+    "libtorch",
+    vb::session_open,
+    vb::session_configure,
+    vb::session_begin,
+    vb::session_prompt,
+    vb::session_step,
+    vb::session_end,
+    vb::session_memory,
+    vb::session_attention,
+    vb::session_close,
+    vb::session_deviations,
 };

@@ -1,0 +1,124 @@
+// Hiera trunk.
+#include "hiera.hpp"
+
+#include <algorithm>
+
+namespace vb {
+
+namespace {
+
+constexpr double norm_eps = 1e-6;
+
+// The map cut into windows, by rows of windows; what the last ones lack is zero and takes part in attention.
+// [B, h, w, C] -> [B * n, s, s, C]
+Tensor partition(const Tensor &x, int64_t s)
+{
+  const int64_t b = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3), rows = (h + s - 1) / s, columns = (w + s - 1) / s;
+  Tensor whole = x;
+  if (rows * s != h || columns * s != w)
+    whole = at::constant_pad_nd(x, {0, 0, 0, columns * s - w, 0, rows * s - h});
+  return whole.view({b, rows, s, columns, s, c}).transpose(2, 3).reshape({-1, s, s, c});
+}
+
+// shortcut + the windows put back in their places, [B, h, w, C]; the sum reads them where they lie.
+Tensor add_windows(const Tensor &shortcut, const Tensor &windows)
+{
+  const int64_t b = shortcut.size(0), h = shortcut.size(1), w = shortcut.size(2), c = shortcut.size(3), s = windows.size(1);
+  const int64_t rows = (h + s - 1) / s, columns = (w + s - 1) / s;
+  Tensor placed = windows.view({b, rows, columns, s, s, c}).transpose(2, 3); // [B, rows, s, columns, s, C]
+  if (rows * s == h && columns * s == w)
+    return (shortcut.view(placed.sizes()) + placed).view(shortcut.sizes());
+  return shortcut + placed.reshape({b, rows * s, columns * s, c}).slice(1, 0, h).slice(2, 0, w);
+}
+
+Tensor max_pool(const Tensor &x) // [B, h, w, C] -> [B, h/2, w/2, C]
+{
+  return at::max_pool2d(x.permute({0, 3, 1, 2}), {2, 2}, {2, 2}).permute({0, 2, 3, 1}).contiguous();
+}
+
+} // namespace
+
+void HieraBlock::load(const Loader &w, int64_t in, int64_t out)
+{
+  norm1.load(w.in("norm1"), in);
+  norm2.load(w.in("norm2"), out);
+  norm1.eps = norm2.eps = norm_eps;
+  qkv.load(w.in("attn").in("qkv"), in, 3 * out);
+  attn_proj.load(w.in("attn").in("proj"), out, out);
+  mlp.load(w.in("mlp"), out, 4 * out, out, 2);
+  mlp.act = Act::gelu;
+  if (in != out)
+    proj.emplace().load(w.in("proj"), in, out);
+}
+
+Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
+{
+  const int64_t n = windows.size(0), s = windows.size(1), t = windows.size(2);
+  Tensor all = qkv(windows); // [n, s, t, 3 * out]
+  const int64_t out = all.size(3) / 3;
+  std::vector<Tensor> parts = all.view({n, s * t, 3, heads, out / heads}).unbind(2); // [n, st, heads, d] each
+  Tensor q = parts[0];
+  if (pool)
+    q = max_pool(all.slice(3, 0, out)).view({n, s * t / 4, heads, out / heads});
+  const char *site = pool ? "encoder.pool" : window ? "encoder.window" : "encoder.global";
+  Tensor y = c.attention(site, q.transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2));
+  y = attn_proj(join_heads(y));
+  return pool ? y.view({n, s / 2, t / 2, out}) : y.view({n, s, t, out});
+}
+
+Tensor HieraBlock::operator()(Context &c, const Tensor &x) const
+{
+  Tensor normed = norm1(x);
+  Tensor shortcut = x;
+  if (proj) { // a changed width takes the shortcut from the normed input
+    shortcut = (*proj)(normed);
+    if (pool)
+      shortcut = max_pool(shortcut);
+  }
+  Tensor y = window ? add_windows(shortcut, attend(c, partition(normed, window))) : shortcut + attend(c, normed);
+  return y + mlp(norm2(y));
+}
+
+std::array<int64_t, 4> Hiera::channels() const { return {spec.embed_dim, 2 * spec.embed_dim, 4 * spec.embed_dim, 8 * spec.embed_dim}; }
+
+void Hiera::load(const Loader &w, int64_t image_size)
+{
+  const int64_t side = image_size / 4, dim = spec.embed_dim, tile = spec.window_spec[0];
+  patch_embed.load(w.in("patch_embed").in("proj"), 3, dim, 7, 4, 3);
+
+  Tensor coarse = w.host("pos_embed", {1, dim, spec.window_pos_embed_bkg, spec.window_pos_embed_bkg});
+  Tensor windows = w.host("pos_embed_window", {1, dim, tile, tile});
+  Tensor embedding = at::upsample_bicubic2d(coarse, {side, side}, false) + windows.repeat({1, 1, side / tile, side / tile});
+  pos = embedding.permute({0, 2, 3, 1}).contiguous().to(w.precision().device);
+
+  int64_t in = dim, heads = spec.num_heads;
+  for (int stage = 0; stage < 4; stage++) {
+    for (int i = 0; i < spec.stages[(size_t)stage]; i++) {
+      const int index = (int)blocks.size();
+      const bool changes = stage > 0 && i == 0;
+      HieraBlock &block = blocks.emplace_back();
+      block.pool = changes;
+      block.heads = heads *= changes ? 2 : 1;
+      // the first block of a stage pools, so it still sees the windows of the stage before
+      const bool global = std::find(spec.global_att_blocks.begin(), spec.global_att_blocks.end(), index) != spec.global_att_blocks.end();
+      block.window = global ? 0 : spec.window_spec[(size_t)(changes ? stage - 1 : stage)];
+      block.load(w.in("blocks").in(index), in, changes ? 2 * in : in);
+      in *= changes ? 2 : 1;
+    }
+  }
+}
+
+std::array<Tensor, 4> Hiera::operator()(Context &c, const Tensor &image) const
+{
+  std::array<Tensor, 4> out;
+  Tensor x = patch_embed(image).permute({0, 2, 3, 1}) + pos; // [B, S/4, S/4, C]
+  size_t index = 0;
+  for (size_t stage = 0; stage < out.size(); stage++) {
+    for (int i = 0; i < spec.stages[stage]; i++)
+      x = blocks[index++](c, x);
+    out[stage] = x.permute({0, 3, 1, 2});
+  }
+  return out;
+}
+
+} // namespace vb
