@@ -171,14 +171,14 @@ def main():
     p.add_argument("--savbench", required=True, help="the executable")
     p.add_argument("--set", choices=("small", "all"), default="small")
     p.add_argument("--oracle", default=os.path.join(HERE, "..", "..", "..", "shared", "oracle"), help="folder with more cases/ and clips/")
-    p.add_argument("--only", action="append", help="shell pattern of case names; may repeat (default: edgetam_*)")
+    p.add_argument("--only", action="append", help="shell pattern of case names; may repeat (default: all)")
     p.add_argument("--half", action="store_true", help="float16 and bfloat16 against the float32 goldens")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="", help="as savbench track --device")
     p.add_argument("--keep", help="folder that keeps the dumps")
     p.add_argument("-v", "--verbose", action="store_true")
     a = p.parse_args()
-    a.only = a.only or ["edgetam_*"]
+    a.only = a.only or ["*"]
     a.savbench = os.path.abspath(a.savbench)
     cases = find_cases(a)
     jobs = []
