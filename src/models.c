@@ -1,6 +1,7 @@
 /* Table of models and the words that name them; see models.h. */
 #include "models.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +21,7 @@ const vb_model_info vb_models[] = {
     {"stub", VB_FAMILY_STUB, NULL, "stub (the prompt's mask for every frame)", 0, 0, 0},
 };
 const size_t vb_model_count = sizeof vb_models / sizeof *vb_models;
+_Static_assert(sizeof vb_models / sizeof *vb_models <= VB_MODEL_MAX, "VB_MODEL_MAX");
 
 /* Other names of a model. The ancestor's library loaded SAM 2.1 files for its sam2_{tiny,small,base,large}. */
 static const struct {
@@ -66,30 +68,74 @@ static const vb_model_info *find_any(const char *word)
     return NULL;
 }
 
-vb_status vb_model_parse(const vb_model_info **out, bool *has_prompt, vb_prompt_kind *prompt, const char *word, vb_err *err)
+/* The i-th way to read a word: as it is, then without each prompt suffix that it ends in. false: none is left. */
+static bool reading(char base[64], bool *has_prompt, vb_prompt_kind *prompt, const char *word, size_t *i)
 {
-    char base[64], names[256] = "";
-    size_t n = strlen(word), used = 0;
+    size_t n = strlen(word);
 
-    *has_prompt = false;
-    if ((*out = find_any(word)))
-        return VB_OK;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t s = strlen(suffixes[i].suffix);
+    for (; *i <= sizeof suffixes / sizeof *suffixes; ++*i) {
+        const char *suffix = *i ? suffixes[*i - 1].suffix : "";
+        size_t s = strlen(suffix);
 
-        if (n <= s || n - s >= sizeof base || strcasecmp(word + n - s, suffixes[i].suffix))
+        if (n <= s || n - s >= 64 || strcasecmp(word + n - s, suffix))
             continue;
         memcpy(base, word, n - s);
         base[n - s] = '\0';
-        if ((*out = find_any(base))) {
-            *has_prompt = true;
-            *prompt = suffixes[i].kind;
-            return VB_OK;
-        }
+        if ((*has_prompt = *i > 0))
+            *prompt = suffixes[*i - 1].kind;
+        ++*i;
+        return true;
     }
+    *has_prompt = false;
+    return false;
+}
+
+static vb_status unknown(const char *what, const char *word, vb_err *err)
+{
+    char names[256] = "";
+    size_t used = 0;
+
     for (size_t i = 0; i < vb_model_count && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", vb_models[i].name);
-    return vb_fail(err, VB_EARG, "unknown model '%.64s': choose from %s, each with _point, _box or _mask if you like", word, names);
+    return vb_fail(err, VB_EARG, "%s '%.64s': choose from %s, each with _point, _box or _mask if you like", what, word, names);
+}
+
+vb_status vb_model_parse(const vb_model_info **out, bool *has_prompt, vb_prompt_kind *prompt, const char *word, vb_err *err)
+{
+    char base[64];
+
+    for (size_t i = 0; reading(base, has_prompt, prompt, word, &i);)
+        if ((*out = find_any(base)))
+            return VB_OK;
+    *out = NULL;
+    return unknown("unknown model", word, err);
+}
+
+static int match(const vb_model_info *out[VB_MODEL_MAX], const char *glob)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < vb_model_count; i++)
+        if (vb_models[i].family != VB_FAMILY_STUB && !fnmatch(glob, vb_models[i].name, FNM_CASEFOLD))
+            out[n++] = &vb_models[i];
+    return n;
+}
+
+vb_status vb_model_expand(const vb_model_info *out[VB_MODEL_MAX], int *n, bool *has_prompt, vb_prompt_kind *prompt,
+                          const char *word, vb_err *err)
+{
+    char base[64];
+
+    for (size_t i = 0; reading(base, has_prompt, prompt, word, &i);) {
+        bool all = !strcasecmp(base, "all");
+
+        if ((all || strpbrk(base, "*?[")) && (*n = match(out, all ? "*" : base)) > 0)
+            return VB_OK;
+    }
+    *n = 1;
+    if (strpbrk(word, "*?["))
+        return unknown("no model matches", word, err);
+    return vb_model_parse(out, has_prompt, prompt, word, err);
 }
 
 vb_status vb_model_check_built(const vb_model_info *m, vb_err *err)

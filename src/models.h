@@ -38,6 +38,14 @@ const vb_model_info *vb_model_info_find(const char *canonical); /* NULL: none */
  * carried one. VB_EARG lists the names. */
 vb_status vb_model_parse(const vb_model_info **out, bool *has_prompt, vb_prompt_kind *prompt, const char *word, vb_err *err);
 
+#define VB_MODEL_MAX 16 /* the table has at most so many models */
+
+/* A word of --models that may name several: as vb_model_parse, or "all", or a glob (*, ?, [abc]) over the canonical
+ * names, each with or without a prompt suffix ("sam2.1_*", "sam2*_points", "all_box"). out[0 .. *n-1] are in the
+ * table's order; the stub is named by its own name alone. VB_EARG: no model matches. */
+vb_status vb_model_expand(const vb_model_info *out[VB_MODEL_MAX], int *n, bool *has_prompt, vb_prompt_kind *prompt,
+                          const char *word, vb_err *err);
+
 /* Whether this build can run it. VB_EARG names the model and what to do. */
 vb_status vb_model_check_built(const vb_model_info *m, vb_err *err);
 

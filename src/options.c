@@ -82,7 +82,7 @@ static vb_status set_flash(void *p, const char *value, vb_err *err)
 static const vb_opt table[] = {
     VB_ROW_TEXT(vb_options, split_dir, "split-dir", "data", "DIR", "dataset in SA-V layout: JPEGImages_24fps, Annotations_6fps, a split list"),
     VB_ROW_TEXT(vb_options, split_name, "split-name", NULL, "FILE", "split list in DIR (default: its one *.txt)"),
-    VB_ROW_TEXT(vb_options, models, "models", "model", "LIST", "models, each with _point, _box or _mask if you like"),
+    VB_ROW_TEXT(vb_options, models, "models", "model", "LIST", "models, each with _point, _box or _mask if you like; all, or globs: sam2.1_*, sam2*_points"),
     VB_ROW_TEXT(vb_options, prompts, "prompts", "prompt", "LIST", "point, box, mask: for models without a prompt in their name (default point)"),
     VB_ROW_TEXT(vb_options, image_sizes, "image-size", "imgsz image-sizes", "LIST", "side of the square network input (default 1024)"),
     VB_ROW_TEXT(vb_options, dtype_list, "dtype", "dtypes autocast-dtype", "LIST", "float32, tf32, float16, bfloat16 (default bfloat16)"),
@@ -100,7 +100,7 @@ static const vb_opt table[] = {
     VB_ROW_U64(vb_options, seed, "seed", NULL, "N", "of every random choice (default 0)"),
     VB_ROW_CALL(set_rule, get_rule, "point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", .fixed = true),
     VB_ROW_INT(vb_options, fill_hole_area, 0, 1000000, "fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", .fixed = true),
-    VB_ROW_CALL(set_post, get_post, "postprocess", NULL, "WHICH", "implementation of hole filling: auto (default), cuda, cpu, off", .fixed = true),
+    VB_ROW_CALL(set_post, get_post, "postprocess", NULL, "WHICH", "implementation of hole filling: auto (default: cuda where it can), cuda, cpu, off", .fixed = true),
     VB_ROW_CALL(set_flash, get_flash_word, "require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused (strict: FlashAttention alone)", .fixed = false),
     VB_ROW_CALL(set_save, get_save, "save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", .fixed = false),
     VB_ROW_INT(vb_options, save_overlays, 0, 10000, "save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", .fixed = false),
@@ -172,16 +172,18 @@ static vb_status cross(vb_options *o, vb_err *err)
         parse_sizes(sizes, &n_sizes, "image-size", o->image_sizes, err))
         return VB_EARG;
     for (const char *cur = o->models; vb_cli_item(&cur, item, sizeof item);) {
-        const vb_model_info *m;
+        const vb_model_info *m[VB_MODEL_MAX];
+        int n;
         bool own;
         vb_prompt_kind kind = VB_PROMPT_POINT;
 
-        if (vb_model_parse(&m, &own, &kind, item, err) || vb_model_check_built(m, err))
+        if (vb_model_expand(m, &n, &own, &kind, item, err))
             return VB_EARG;
-        for (int p = 0; p < (own ? 1 : n_prompts); p++)
-            for (int s = 0; s < n_sizes; s++)
-                if (add_setup(o, m, own ? kind : prompts[p], sizes[s], err))
-                    return VB_EARG;
+        for (int i = 0; i < n; i++)
+            for (int p = 0; p < (own ? 1 : n_prompts); p++)
+                for (int s = 0; s < n_sizes; s++)
+                    if (add_setup(o, m[i], own ? kind : prompts[p], sizes[s], err))
+                        return VB_EARG;
     }
     return VB_OK;
 }
@@ -205,10 +207,66 @@ static vb_status split_checkpoint(const vb_model_info **model, const char **file
     return VB_OK;
 }
 
-vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
+static bool is_seed(const char *file)
+{
+    return !strncmp(file, "seed:", 5);
+}
+
+static bool one_model_has_weights(const vb_options *o)
+{
+    const char *first = NULL;
+
+    for (int i = 0; i < o->n_setups; i++) {
+        const char *name = o->setups[i].model;
+
+        if (!vb_model_info_find(name)->checkpoint)
+            continue;
+        if (first && strcmp(first, name))
+            return false;
+        first = name;
+    }
+    return true;
+}
+
+static vb_status check_checkpoints(const vb_options *o, vb_err *err)
 {
     const vb_model_info *model;
     const char *file;
+
+    for (int i = 0; i < o->n_checkpoints; i++) {
+        if (split_checkpoint(&model, &file, o->checkpoints[i], err))
+            return VB_EARG;
+        if (!model && !is_seed(file) && !one_model_has_weights(o))
+            return vb_fail(err, VB_EARG, "--checkpoint %.160s: several models run; say whose weights it holds: --checkpoint MODEL=FILE", file);
+    }
+    return VB_OK;
+}
+
+/* The table with more rows behind it; malloc'ed. */
+static vb_opt *joined(const vb_opt *more, size_t n_more)
+{
+    vb_opt *all = malloc((table_n + n_more) * sizeof *all);
+
+    if (all) {
+        memcpy(all, table, sizeof table);
+        if (n_more)
+            memcpy(all + table_n, more, n_more * sizeof *all);
+    }
+    return all;
+}
+
+static vb_status parse_all(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, int *operand, vb_err *err)
+{
+    vb_opt *all = joined(more, n_more);
+    vb_status st = all ? vb_cli_parse(all, table_n + n_more, o, argc, argv, operand, err)
+                       : vb_fail(err, VB_ENOMEM, "table of options");
+
+    free(all);
+    return st;
+}
+
+vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err)
+{
     int operand;
 
     memset(o, 0, sizeof *o);
@@ -222,7 +280,7 @@ vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
     o->repeats = 1;
     o->fill_hole_area = 8;
     o->warmup_frames = 2;
-    if (vb_cli_parse(table, table_n, o, argc, argv, &operand, err))
+    if (parse_all(o, more, n_more, argc, argv, &operand, err))
         return VB_EARG;
     if (operand < argc)
         return vb_fail(err, VB_EARG, "unexpected argument '%.64s': every input is an option; see --help", argv[operand]);
@@ -232,20 +290,33 @@ vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
         return vb_fail(err, VB_EARG, "--models LIST is missing: for example --models edgetam");
     if (parse_dtypes(o->dtypes, &o->n_dtypes, "dtype", o->dtype_list, err) ||
         parse_banks(o->banks, &o->n_banks, "bank-dtype", o->bank_list, err) ||
-        parse_modes(o->modes, &o->n_modes, "mode", o->mode_list, err) || cross(o, err))
+        parse_modes(o->modes, &o->n_modes, "mode", o->mode_list, err) || cross(o, err) || check_checkpoints(o, err))
         return VB_EARG;
-    for (int i = 0; i < o->n_checkpoints; i++)
-        if (split_checkpoint(&model, &file, o->checkpoints[i], err))
-            return VB_EARG;
     for (int i = 0; i < o->n_modes; i++)
         if (o->modes[i] != VB_STREAM)
             return vb_fail(err, VB_EARG, "--mode %s is not built yet: this version has stream", vb_mode_name(o->modes[i]));
-    if (o->postprocess == VB_POST_CUDA)
-        return vb_fail(err, VB_EARG, "--postprocess cuda is not built yet: this version fills holes on the CPU");
     if (o->postprocess == VB_POST_OFF)
         o->fill_hole_area = 0;
     o->limits.seed = o->seed;
     return VB_OK;
+}
+
+vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
+{
+    if (vb_options_parse_with(o, NULL, 0, argc, argv, err))
+        return VB_EARG;
+    for (int i = 0; i < o->n_setups; i++)
+        if (vb_model_check_built(vb_model_info_find(o->setups[i].model), err))
+            return VB_EARG;
+    return VB_OK;
+}
+
+void vb_options_help_with(FILE *to, const char *usage, const char *about, const vb_opt *more, size_t n_more)
+{
+    vb_opt *all = joined(more, n_more);
+
+    vb_cli_help(to, usage, about, all ? all : table, all ? table_n + n_more : table_n);
+    free(all);
 }
 
 void vb_options_help(FILE *to, const char *command)
@@ -253,12 +324,12 @@ void vb_options_help(FILE *to, const char *command)
     char usage[96];
 
     snprintf(usage, sizeof usage, "%s --split-dir DIR --models LIST [options]", command);
-    vb_cli_help(to, usage,
-                "Tracks every masklet of the split with every model, prompt, size and dtype asked for and records\n"
-                "J&F, times, memory and attention kernels. The same command again resumes. Under mpirun (or\n"
-                "srun --mpi=pmix) rank 0 coordinates and every other rank runs one engine; without it, mpirun is\n"
-                "started.",
-                table, table_n);
+    vb_options_help_with(to, usage,
+                         "Tracks every masklet of the split with every model, prompt, size and dtype asked for and records\n"
+                         "J&F, times, memory and attention kernels. The same command again resumes. Under mpirun (or\n"
+                         "srun --mpi=pmix) rank 0 coordinates and every other rank runs one engine; without it, mpirun is\n"
+                         "started.",
+                         NULL, 0);
 }
 
 vb_status vb_options_json(char **out, const vb_options *o, vb_err *err)
@@ -279,7 +350,6 @@ vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const
 {
     const vb_model_info *m = vb_model_info_find(model);
     const char *found = NULL, *dir = o->weights_dir ? o->weights_dir : "checkpoints";
-    bool one_model = true;
 
     if (!m)
         return vb_fail(err, VB_EARG, "unknown model '%s'", model);
@@ -287,22 +357,20 @@ vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const
         *path = '\0';
         return VB_OK;
     }
-    for (int i = 1; i < o->n_setups; i++)
-        one_model &= !strcmp(o->setups[i].model, o->setups[0].model);
     for (int i = 0; i < o->n_checkpoints; i++) {
         const vb_model_info *named;
         const char *file;
 
         if (split_checkpoint(&named, &file, o->checkpoints[i], err))
             return VB_EARG;
-        if (named == m || (!named && !found && one_model))
+        if (named == m || (!named && !found))
             found = file;
     }
     if (found)
         snprintf(path, n, "%s", found);
     else
         snprintf(path, n, "%s/%s", dir, m->checkpoint);
-    if (!strncmp(path, "seed:", 5)) {
+    if (is_seed(path)) {
         char *end;
 
         strtoull(path + 5, &end, 10);

@@ -2,6 +2,7 @@
 #ifndef VB_OPTIONS_H
 #define VB_OPTIONS_H
 
+#include "cli.h"
 #include "dataset.h"
 #include "types.h"
 
@@ -45,9 +46,16 @@ typedef struct {
     vb_mode modes[VB_MODE_COUNT];
 } vb_options;
 
-/* Parses argv[1..] (argv[0] is the command's name). VB_EARG says what to write instead. argv is permuted. */
+/* Parses argv[1..] (argv[0] is the command's name) of a command that runs models: one that this build lacks is refused.
+ * VB_EARG says what to write instead. argv is permuted. */
 vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err);
 void vb_options_help(FILE *to, const char *command);
+
+/* For a command that runs nothing and has rows of its own: any model will do, and the rows of more lie in a struct whose
+ * first member is *o. */
+vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err);
+void vb_options_help_with(FILE *to, const char *usage, const char *about, const vb_opt *more, size_t n_more);
+
 /* The record: a JSON object of every option by canonical name, malloc'ed. */
 vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);
 
@@ -56,8 +64,8 @@ vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);
 vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err *err);
 
 /* The checkpoint for a model into path: a file or "seed:N"; "" for a model without weights.
- * --checkpoint MODEL=..., then --checkpoint FILE where one model runs, then the official name in --weights-dir
- * (default ./checkpoints). VB_EARG says where it looked. */
+ * --checkpoint MODEL=..., then --checkpoint seed:N, or FILE where one model with weights runs, then the official name in
+ * --weights-dir (default ./checkpoints). VB_EARG says where it looked; path then holds what could not be read. */
 vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const char *model, vb_err *err);
 
 #endif

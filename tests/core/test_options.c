@@ -1,5 +1,6 @@
 /* The option table: the words users type, the ancestor's command lines among them, and what is refused. */
 #include "cli.h"
+#include "models.h"
 #include "options.h"
 
 #include <setjmp.h>
@@ -13,20 +14,32 @@ static vb_err err;
 static vb_options o;
 static char words[32][128]; /* getopt permutes argv, and the options borrow from it */
 
-static vb_status parse(const char *line)
+static char *argv[33];
+
+static int split(const char *command, const char *line)
 {
-    static char *argv[33];
     char copy[1024], *save = NULL;
     int argc = 0;
 
-    snprintf(copy, sizeof copy, "run %s", line);
+    snprintf(copy, sizeof copy, "%s %s", command, line);
     for (char *w = strtok_r(copy, " ", &save); w && argc < 32; w = strtok_r(NULL, " ", &save)) {
         snprintf(words[argc], sizeof words[argc], "%s", w);
         argv[argc] = words[argc];
         argc++;
     }
     argv[argc] = NULL;
-    return vb_options_parse(&o, argc, argv, &err);
+    return argc;
+}
+
+static vb_status parse(const char *line)
+{
+    return vb_options_parse(&o, split("run", line), argv, &err);
+}
+
+/* As a command that runs nothing: every model, whatever the build. */
+static vb_status parse_any(const char *line)
+{
+    return vb_options_parse_with(&o, NULL, 0, split("plan", line), argv, &err);
 }
 
 static void refuses(const char *line, const char *named)
@@ -81,8 +94,84 @@ static void what_cannot_be_is_named(void **state)
     refuses("--split-dir D --models stub extra", "extra");
     refuses("--split-dir D --models stub --save-masks some", "annotated");
     refuses("--split-dir D --models stub --mode offline", "offline");
-    refuses("--split-dir D --models sam2_base_points", "sam2.1_b+");
+    refuses("--split-dir D --models sam9*", "sam9*");
+    refuses("--split-dir D --models stub* --image-size 64", "stub*");
     refuses("--split-dir D --models stub --checkpoint sam9=FILE", "sam9");
+}
+
+static void expands(const char *line, const char *names)
+{
+    char got[512] = "", whole[256];
+
+    snprintf(whole, sizeof whole, "--split-dir D %s", line);
+    if (parse_any(whole))
+        fail_msg("'%s': %s", line, err.msg);
+    for (int i = 0; i < o.n_setups; i++) {
+        size_t n = strlen(got);
+
+        snprintf(got + n, sizeof got - n, "%s%s/%s/%d", i ? " " : "", o.setups[i].model,
+                 vb_prompt_kind_name(o.setups[i].prompt), o.setups[i].image_size);
+    }
+    assert_string_equal(got, names);
+}
+
+static void a_word_may_name_several_models(void **state)
+{
+    (void)state;
+    expands("--models sam2.1_*", "sam2.1_t/point/1024 sam2.1_s/point/1024 sam2.1_b+/point/1024 sam2.1_l/point/1024");
+    expands("--models sam2*_[tl]_bbox --prompts mask --imgsz 512",
+            "sam2.1_t/box/512 sam2.1_l/box/512 sam2_t/box/512 sam2_l/box/512");
+    expands("--models SAM2_? --prompts point,mask", "sam2_t/point/1024 sam2_t/mask/1024 sam2_s/point/1024 sam2_s/mask/1024 "
+            "sam2_l/point/1024 sam2_l/mask/1024");
+    /* what is named twice runs once; an ancestor's name is what it always was */
+    expands("--models sam2_large_points,sam2.1_[bl]*,sam2.1_l", "sam2.1_l/point/1024 sam2.1_b+/point/1024");
+    for (const char *const *all = (const char *const[]){"all", "*", "*_points", "ALL_point", NULL}; *all; all++) {
+        char line[64];
+
+        snprintf(line, sizeof line, "--models %s", *all);
+        expands(line, "edgetam/point/1024 sam2.1_t/point/1024 sam2.1_s/point/1024 sam2.1_b+/point/1024 sam2.1_l/point/1024 "
+                "sam2_t/point/1024 sam2_s/point/1024 sam2_b+/point/1024 sam2_l/point/1024");
+    }
+    assert_int_equal(parse_any("--split-dir D --models all,stub --prompts point,box,mask --image-size 256,512,768,1024"), VB_OK);
+    assert_int_equal(o.n_setups, 10 * 3 * 4);
+    assert_string_equal(o.setups[119].model, "stub");
+}
+
+static void a_model_that_the_build_lacks_is_named(void **state)
+{
+    (void)state;
+    if (vb_model_check_built(vb_model_info_find("sam2.1_b+"), &err) == VB_OK)
+        assert_int_equal(parse("--split-dir D --models sam2_base_points"), VB_OK);
+    else
+        refuses("--split-dir D --models sam2_base_points", "sam2.1_b+");
+    assert_int_equal(parse("--split-dir D --models stub"), VB_OK);
+}
+
+static void checkpoint_of(const char *model, const char *path)
+{
+    char got[256];
+
+    vb_options_checkpoint(got, sizeof got, &o, model, &err);
+    assert_string_equal(got, path);
+}
+
+static void each_model_finds_its_checkpoint(void **state)
+{
+    (void)state;
+    expands("--models edgetam,sam2.1_t --weights-dir W", "edgetam/point/1024 sam2.1_t/point/1024");
+    checkpoint_of("edgetam", "W/edgetam.pt");
+    checkpoint_of("sam2.1_t", "W/sam2.1_hiera_tiny.pt");
+    assert_non_null(strstr(err.msg, "--checkpoint sam2.1_t=FILE"));
+    checkpoint_of("stub", "");
+    /* seeded weights are every model's; a file is one's */
+    expands("--models edgetam,sam2.1_t --checkpoint seed:7 --checkpoint sam2.1_tiny=F",
+            "edgetam/point/1024 sam2.1_t/point/1024");
+    checkpoint_of("edgetam", "seed:7");
+    checkpoint_of("sam2.1_t", "F");
+    expands("--models stub,edgetam --checkpoint F", "stub/point/1024 edgetam/point/1024");
+    checkpoint_of("edgetam", "F");
+    assert_int_equal(parse_any("--split-dir D --models edgetam,sam2.1_t --checkpoint F"), VB_EARG);
+    assert_non_null(strstr(err.msg, "MODEL=FILE"));
 }
 
 static void require_flash_takes_an_optional_word(void **state)
@@ -125,6 +214,9 @@ int main(void)
         cmocka_unit_test(ancestors_lines_work_unchanged),
         cmocka_unit_test(models_prompts_and_sizes_are_crossed),
         cmocka_unit_test(what_cannot_be_is_named),
+        cmocka_unit_test(a_word_may_name_several_models),
+        cmocka_unit_test(a_model_that_the_build_lacks_is_named),
+        cmocka_unit_test(each_model_finds_its_checkpoint),
         cmocka_unit_test(require_flash_takes_an_optional_word),
         cmocka_unit_test(record_holds_every_option),
     };
