@@ -1,10 +1,10 @@
 """The official Python video predictor on a CPU, timed: the other side of cpu_bench.py.
 
-  upstream.py --repo DIR --frames DIR --checkpoint FILE --size S --dtype D --threads N --limit N --point X,Y
+  upstream.py --repo DIR --model NAME --frames DIR --checkpoint FILE --size S --dtype D --threads N --limit N --point X,Y
 
-DIR is a checkout of EdgeTAM; it is used as it is, without hydra, iopath and torchvision, which inference does not need
+DIR is a checkout of EdgeTAM, or of SAM 2 for the models sam2*; it is used as it is, without hydra, iopath and torchvision, which inference does not need
 but its modules import. Prints one line of JSON: seconds per frame, the first (prompted, cold) left out; the clip is
-loaded before the clock starts. Needs torch, timm, numpy, pillow and pyyaml.
+loaded before the clock starts. Needs torch, numpy, pillow, pyyaml and, for EdgeTAM, timm.
 """
 import argparse
 import contextlib
@@ -69,28 +69,34 @@ def instantiate(node):
     return node
 
 
-def build(repo, size):
+def build(repo, name, size):
     """The predictor as build_sam2_video_predictor configures it, at another image size; no hole filling."""
-    import timm.models
     import yaml
 
-    create = timm.models.create_model
-    timm.models.create_model = lambda name, pretrained=False, **k: create(name, pretrained=False, **k)  # no download
-    with open(os.path.join(repo, "sam2", "configs", "edgetam.yaml")) as f:
+    config = "edgetam.yaml"
+    if name == "edgetam":
+        import timm.models
+
+        create = timm.models.create_model
+        timm.models.create_model = lambda name, pretrained=False, **k: create(name, pretrained=False, **k)  # no download
+    else:
+        family, trunk = name.split("_")  # sam2.1_b+: sam2.1/sam2.1_hiera_b+.yaml
+        config = os.path.join(family, f"{family}_hiera_{trunk}.yaml")
+    with open(os.path.join(repo, "sam2", "configs", config)) as f:
         c = yaml.safe_load(f)["model"]
     c["_target_"] = "sam2.sam2_video_predictor.SAM2VideoPredictor"
     c["image_size"], c["compile_image_encoder"], c["fill_hole_area"] = size, False, 0
     c["binarize_mask_from_pts_for_mem_enc"] = True
     c["sam_mask_decoder_extra_args"] = dict(dynamic_multimask_via_stability=True, dynamic_multimask_stability_delta=0.05,
                                             dynamic_multimask_stability_thresh=0.98)
-    # Its rotary tables are made from the configuration, not from the image size.
-    c["memory_attention"]["layer"]["cross_attention"]["q_sizes"] = [size // 16, size // 16]
+    if name == "edgetam":  # its rotary tables are made from the configuration, not from the image size
+        c["memory_attention"]["layer"]["cross_attention"]["q_sizes"] = [size // 16, size // 16]
     return instantiate(c).eval()
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("repo", "frames", "checkpoint", "dtype", "point"):
+    for name in ("repo", "model", "frames", "checkpoint", "dtype", "point"):
         p.add_argument("--" + name, required=True)
     for name in ("size", "threads", "limit"):
         p.add_argument("--" + name, type=int, required=True)
@@ -101,7 +107,7 @@ def main():
     import torch
 
     torch.set_num_threads(a.threads)
-    model = build(a.repo, a.size)
+    model = build(a.repo, a.model, a.size)
     weights = torch.load(a.checkpoint, map_location="cpu", weights_only=True)["model"]
     model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, strict=True)
     import sam2.sam2_video_predictor
