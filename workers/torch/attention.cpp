@@ -100,6 +100,13 @@ bool can_run(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v, st
   return can;
 }
 
+// On a CPU upstream's Attention classes turn flash attention off (EdgeTAM@9cc44bf sam2/modeling/sam/transformer.py:31-49);
+// encoder and perceiver call F.scaled_dot_product_attention as it is. It shows in float32 alone: libtorch's CPU flash
+// kernel takes an exponential of 20 ulp. Half dtypes gain more from its speed, and past this many scores so does float32.
+constexpr int64_t max_exact_scores = 16 << 20;
+
+bool upstream_is_exact(const char *site) { return strncmp(site, "memory.", 7) == 0 || strncmp(site, "decoder.", 8) == 0; }
+
 Tensor run(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
 {
   switch (b) {
@@ -137,9 +144,16 @@ void Attention::choose(Site &s, const Tensor &q, const Tensor &k, const Tensor &
 {
   s.backend = (SdpBackend)at::_fused_sdp_choice(q, k, v);
   std::string reason;
+  bool exact = false;
+  if (s.backend == SdpBackend::flash && q.is_cpu() && q.scalar_type() == at::kFloat && upstream_is_exact(s.record.site) &&
+      q.size(0) * q.size(1) * q.size(2) * k.size(2) <= max_exact_scores) {
+    s.backend = SdpBackend::math;
+    exact = true;
+  }
   const bool flash = s.backend == SdpBackend::flash;
   if (!flash && can_run(SdpBackend::flash, q, k, v, &reason))
-    reason = std::string("libtorch prefers ") + backend_name(s.backend) + " here";
+    reason = exact ? "float32: exact exponentials as upstream, which turns flash off here on a CPU"
+                   : std::string("libtorch prefers ") + backend_name(s.backend) + " here";
   if (require_ != VB_FLASH_ANY && !flash && !(require_ == VB_FLASH_REQUIRED && s.backend == SdpBackend::cudnn)) {
     if (can_run(SdpBackend::flash, q, k, v, nullptr)) {
       s.backend = SdpBackend::flash;
