@@ -169,19 +169,7 @@ vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *option
 
 vb_status vb_store_last_options(vb_store *s, char **options_json, vb_err *err)
 {
-    sqlite3_stmt *q;
-    bool row;
-    vb_status st;
-
-    *options_json = NULL;
-    if ((st = vb_db_query(&q, s->db, err,
-                          "SELECT options FROM run WHERE options IS NOT NULL ORDER BY epoch DESC, started_utc DESC LIMIT 1", "")) ||
-        (st = vb_db_step(&row, s->db, q, err)) || !row)
-        return st;
-    if (!(*options_json = strdup((const char *)sqlite3_column_text(q, 0))))
-        st = vb_fail(err, VB_ENOMEM, "record of the last run");
-    sqlite3_reset(q);
-    return st;
+    return vb_last_options(options_json, s->db, err);
 }
 
 vb_status vb_store_end_run(vb_store *s, const char *run_id, const char *how, vb_err *err)

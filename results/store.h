@@ -64,6 +64,21 @@ vb_status vb_store_attempt(vb_store *s, const vb_trial_key *key, const vb_attemp
 
 vb_status vb_store_counts(vb_store *s, int64_t *done, int64_t *failed, vb_err *err);
 
+/* A record as a plan wants it. */
+typedef struct {
+    char video[VB_NAME_MAX], tag[VB_TAG_MAX];
+    int repetition;
+    vb_trial_status status;
+    char device[192];       /* label of the kind of device; "" where the trial failed */
+    int n_frames, n_objects;
+    double seconds;         /* warm-up and trial; 0 where it failed */
+    int64_t shard_bytes;
+} vb_recorded;
+
+/* Every record of OUT, by video, tag and repetition, and its last run's options (as vb_store_last_options); read-only, beside
+ * a running job too. Both malloc'ed, also on errors. A folder without results has none. */
+vb_status vb_store_recorded(vb_recorded **out, int *n, char **options_json, const char *out_dir, vb_err *err);
+
 /* results.h5 (columnar) and the derived tables of summary.db, from the records; repeatable: when both are made from the
  * present records already, no file changes. Leaves summary.db as one file, and a copy of it in OUT when the state folder is
  * elsewhere. Takes the folder's writer lock: close the store first. state_dir as in vb_store_open. */

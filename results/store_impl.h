@@ -37,4 +37,7 @@ vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *
 /* A shard's pictures as OUT/overlays/VIDEO/TAG_rN_FRAME.png. They are copies: none is read again. */
 vb_status vb_store_publish_overlays(vb_store *s, const vb_trial *t, vb_err *err);
 
+/* recorded.c: the option record of the run that last wrote, malloc'ed; NULL: none did. */
+vb_status vb_last_options(char **options_json, vb_db *db, vb_err *err);
+
 #endif
