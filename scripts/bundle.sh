@@ -39,7 +39,9 @@ trap 'rm -rf "$stage"' EXIT
 top=$stage/savbench
 cmake --install "$build" --prefix "$top" > /dev/null
 mkdir -p "$top/bin" "$top/lib"
-[ ! -f "$build/kernel_names.so" ] || cp "$build/kernel_names.so" "$top/lib/" # gpu_check.sh's witness
+# what gpu_check.sh takes along
+[ ! -f "$build/kernel_names.so" ] || cp "$build/kernel_names.so" "$top/lib/"
+[ ! -f "$build/test_holes_cuda" ] || cp "$build/test_holes_cuda" "$top/bin/"
 
 # --- Open MPI: what a run on one machine or over TCP takes, at the same places below its prefix ------------------------
 

@@ -129,6 +129,8 @@ static int doctor(const vb_doctor *d, vb_err *err)
 {
     vb_backend_info info;
     vb_device device;
+    vb_err why = {0};
+    const char *filling;
     int lacks = 0;
 
     printf("savbench     %s %s\n", vb_version, vb_git_revision);
@@ -145,7 +147,9 @@ static int doctor(const vb_doctor *d, vb_err *err)
     } else if (*info.capability) {
         printf("cpu flags    %s\n", info.capability);
     }
-    printf("hole filling cpu (8-connected components, equal to upstream's extension)\n");
+    filling = vb_backend_hole_filling(device, &why);
+    printf("hole filling %s (8-connected components, equal to upstream's extension)%s%s\n", filling,
+           *why.msg && device.kind == VB_DEVICE_CUDA ? "; not cuda: " : "", device.kind == VB_DEVICE_CUDA ? why.msg : "");
     if (!d->no_probe)
         lacks += attention_table(d, device, err);
     printf("checkpoints\n");

@@ -31,4 +31,11 @@ void vb_backend_describe(vb_backend_info *out, vb_device device)
     (void)device;
     memset(out, 0, sizeof *out);
 }
+
+const char *vb_backend_hole_filling(vb_device device, vb_err *why)
+{
+    (void)device;
+    vb_fail(why, VB_EARG, "this build has no libtorch");
+    return "cpu";
+}
 #endif

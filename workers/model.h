@@ -38,6 +38,7 @@ typedef struct {
     const vb_weight_fill *fills;
     size_t n_fills;
     int threads; /* CPU threads, 0: libtorch's choice */
+    bool holes_on_cpu; /* holes are filled by the CPU code though vb_backend_hole_filling says "cuda" */
 } vb_model_config;
 
 typedef struct {
@@ -139,6 +140,10 @@ typedef struct {
     int n_devices; /* CUDA devices visible */
 } vb_backend_info;
 void vb_backend_describe(vb_backend_info *out, vb_device device);
+
+/* What fills holes on the device: "cuda", our own kernel, or "cpu"; then why (may be NULL) says what the kernel lacks.
+ * Starts CUDA on that device. */
+const char *vb_backend_hole_filling(vb_device device, vb_err *why);
 
 #ifdef __cplusplus
 }

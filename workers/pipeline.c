@@ -382,7 +382,8 @@ static vb_status hold_setup(vb_pipeline *p, const vb_setup *setup, vb_err *err)
 {
     char checkpoint[PATH_MAX];
     vb_model_config config = {.model = setup->model, .image_size = setup->image_size, .device = p->device,
-                              .checkpoint = checkpoint, .threads = p->threads};
+                              .checkpoint = checkpoint, .threads = p->threads,
+                              .holes_on_cpu = p->options.postprocess == VB_POST_CPU};
     vb_status st;
 
     /* The prompt is no matter of weights: only a change of model or size loads anew. */
@@ -433,15 +434,29 @@ vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_si
     return st;
 }
 
+/* Which implementation of hole filling will run; refused where it was asked for by name and cannot. */
+static vb_status describe_postprocess(char *to, size_t n, const vb_options *o, vb_device device, vb_err *err)
+{
+    const char *which = "off";
+    vb_err why = {0};
+
+    if (o->fill_hole_area)
+        which = o->postprocess == VB_POST_CPU ? "cpu" : vb_backend_hole_filling(device, &why);
+    if (o->postprocess == VB_POST_CUDA && !strcmp(which, "cpu"))
+        return vb_fail(err, VB_EARG, "--postprocess cuda: %s; --postprocess auto takes the CPU code then", why.msg);
+    snprintf(to, n, "%s", which);
+    return VB_OK;
+}
+
 static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
 {
     vb_provenance *f = &p->from;
     vb_backend_info info;
     struct utsname u;
     char *options;
-    vb_status st = vb_options_json(&options, &p->options, err);
+    vb_status st = describe_postprocess(f->postprocess, sizeof f->postprocess, &p->options, p->device, err);
 
-    if (st)
+    if (st || (st = vb_options_json(&options, &p->options, err)))
         return st;
     vb_backend_describe(&info, p->device);
     snprintf(f->options, sizeof f->options, "%s", options);
@@ -458,7 +473,6 @@ static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
     snprintf(f->driver, sizeof f->driver, "%s", info.driver);
     uname(&u);
     snprintf(f->arch, sizeof f->arch, "%.*s", (int)sizeof f->arch - 1, u.machine);
-    snprintf(f->postprocess, sizeof f->postprocess, "%s", p->options.fill_hole_area ? "cpu" : "off");
     snprintf(f->point_rule, sizeof f->point_rule, "%s", vb_point_rule_name(p->options.point_rule));
     return VB_OK;
 }

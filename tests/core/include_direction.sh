@@ -5,7 +5,7 @@ cd "$1" || exit 3
 status=0
 
 home_of() { # the folder that a header lies in
-    for folder in src sched results workers workers/torch; do
+    for folder in src sched results workers workers/torch workers/cuda; do
         [ -f "$folder/$1" ] && echo "$folder" && return
     done
 }
@@ -40,7 +40,8 @@ for file in workers/*.[ch]; do
         *) check "$file" workers src sched/plan.h sched/proto.h sched/control.h results/trial.h results/shard.h ;;
     esac
 done
-for file in workers/torch/*.?pp; do check "$file" workers/torch src workers/model.h; done
+for file in workers/torch/*.?pp; do check "$file" workers/torch src workers/model.h workers/cuda; done
+for file in workers/cuda/*.h workers/cuda/*.cu; do check "$file" workers/cuda src; done
 
 # Ranks stay free of torch and HDF5, the engine of MPI.
 for file in sched/*.c workers/worker.c workers/run_command.c workers/outbox.c workers/child.c; do

@@ -6,7 +6,11 @@
 
 #ifdef VB_HAVE_CUDA
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
+#endif
+#ifdef VB_HAVE_HOLES_CUDA
+#include "holes_cuda.h"
 #endif
 
 #include <fstream>
@@ -83,4 +87,26 @@ extern "C" void vb_backend_describe(vb_backend_info *out, vb_device device)
     vb::put(out->arch_list, vb::architectures());
 #endif
   });
+}
+
+extern "C" const char *vb_backend_hole_filling(vb_device device, vb_err *why)
+{
+  if (device.kind == VB_DEVICE_CPU) {
+    vb_fail(why, VB_EARG, "the device is a CPU");
+    return "cpu";
+  }
+#ifdef VB_HAVE_HOLES_CUDA
+  vb_status st = VB_ECUDA;
+  vb_err thrown;
+  const vb_status ran = vb::guard(&thrown, [&] {
+    const c10::cuda::CUDAGuard on((c10::DeviceIndex)device.index);
+    st = vb_cuda_holes_check(why);
+  });
+  if (ran)
+    vb_fail(why, ran, "%s", thrown.msg);
+  return ran || st ? "cpu" : "cuda";
+#else
+  vb_fail(why, VB_EARG, "this build has no CUDA kernels of its own: build it where nvcc of CUDA's version in torch is found (CUDA_HOME)");
+  return "cpu";
+#endif
 }

@@ -31,6 +31,7 @@ struct Context {
   Precision precision;
   Attention attention;
   Probe probe;
+  bool holes_on_device = false; // by our CUDA kernel
 };
 
 } // namespace vb

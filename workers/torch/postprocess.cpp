@@ -8,23 +8,11 @@
 #ifdef VB_HAVE_CUDA
 #include <c10/cuda/CUDAStream.h>
 #endif
+#ifdef VB_HAVE_HOLES_CUDA
+#include "holes_cuda.h"
+#endif
 
 namespace vb {
-
-Tensor fill_holes(const Tensor &low_logits, int max_area, int64_t &filled)
-{
-  if (max_area <= 0)
-    return low_logits;
-  Tensor host = low_logits.to(at::kCPU).contiguous().clone();
-  const int h = (int)host.size(2), w = (int)host.size(3);
-  for (int64_t b = 0; b < host.size(0); b++) {
-    vb_err err;
-    int64_t n = 0;
-    check(vb_fill_holes(host[b].data_ptr<float>(), h, w, max_area, &n, &err), err);
-    filled += n;
-  }
-  return host.to(low_logits.device());
-}
 
 Tensor video_logits(const Tensor &low_logits, int h, int w)
 {
@@ -65,6 +53,62 @@ Tensor to_host(const Tensor &t)
 }
 
 } // namespace
+
+HoleFiller::HoleFiller(at::Device device, int max_area, bool on_device) : max_area_(max_area)
+{
+  if (max_area > 0 && on_device)
+    filled_on_device_ = at::zeros({1}, at::TensorOptions(at::kLong).device(device));
+}
+
+Tensor HoleFiller::operator()(const Tensor &low_logits)
+{
+  if (max_area_ <= 0)
+    return low_logits;
+  return filled_on_device_.defined() ? on_device(low_logits) : on_cpu(low_logits);
+}
+
+Tensor HoleFiller::on_cpu(const Tensor &low_logits)
+{
+  Tensor host = low_logits.to(at::kCPU).contiguous().clone();
+  const int h = (int)host.size(2), w = (int)host.size(3);
+  for (int64_t b = 0; b < host.size(0); b++) {
+    vb_err err;
+    int64_t n = 0;
+    check(vb_fill_holes(host[b].data_ptr<float>(), h, w, max_area_, &n, &err), err);
+    filled_ += n;
+  }
+  return host.to(low_logits.device());
+}
+
+Tensor HoleFiller::on_device(const Tensor &low_logits)
+{
+#ifdef VB_HAVE_HOLES_CUDA
+  Tensor logits = low_logits.clone(at::MemoryFormat::Contiguous);
+  const int n = (int)logits.size(0), h = (int)logits.size(2), w = (int)logits.size(3);
+  const int64_t bytes = (int64_t)vb_cuda_fill_holes_workspace(n, h, w);
+  if (!workspace_.defined() || workspace_.numel() < bytes)
+    workspace_ = at::empty({bytes}, logits.options().dtype(at::kByte));
+  vb_err err;
+  check(vb_cuda_fill_holes(logits.data_ptr<float>(), n, h, w, max_area_, filled_on_device_.data_ptr<int64_t>(), workspace_.data_ptr(),
+                           (size_t)workspace_.numel(), c10::cuda::getCurrentCUDAStream(logits.device().index()).stream(), &err),
+        err);
+  return logits;
+#else
+  return on_cpu(low_logits); // a device without the kernel is never said to have it
+#endif
+}
+
+void HoleFiller::send_count()
+{
+  sent_ = filled_;
+  filled_ = 0;
+  if (!filled_on_device_.defined())
+    return;
+  sent_from_device_ = to_host(filled_on_device_);
+  filled_on_device_.zero_();
+}
+
+int64_t HoleFiller::count() const { return sent_from_device_.defined() ? *sent_from_device_.data_ptr<int64_t>() : sent_; }
 
 PendingMask::PendingMask(const Tensor &logits, const Tensor &low, const Tensor &iou, const Tensor &score)
 {

@@ -1,8 +1,6 @@
 // Tracking: what happens to one object on one frame, and in which order.
 #include "tracker.hpp"
 
-#include "postprocess.hpp"
-
 #include <utility>
 
 namespace vb {
@@ -52,7 +50,7 @@ Tensor scaled_mask(const vb_mask &m, int64_t size, at::Device device)
 
 Tracker::Tracker(const Network &network, Context &context, const vb_clip &clip, vb_bank bank)
     : network_(network), context_(context), clip_(clip), preprocess_(clip.h, clip.w, network.image_size, context.precision.device),
-      clock_(context.precision.device), objects_((size_t)clip.n_objects)
+      clock_(context.precision.device), objects_((size_t)clip.n_objects), fill_holes_(context.precision.device, clip.fill_hole_area, context.holes_on_device)
 {
   for (Object &o : objects_)
     o.bank.reset(bank);
@@ -90,7 +88,7 @@ void Tracker::condition_on_points(Object &o, const vb_prompt &prompt)
   SamHeads heads = network_.decode(context_, level, features_, p, multimask);
   clock_.mark(VB_STAGE_MASK_DECODE);
   // A prompted frame's memory is made from its stored logits, holes filled: EdgeTAM vp:541-553
-  o.prompted.low_logits = fill_holes(heads.low_logits, clip_.fill_hole_area, holes_filled_);
+  o.prompted.low_logits = fill_holes_(heads.low_logits);
   o.prompted.iou = heads.iou;
   o.prompted.score = heads.object_score_logits;
   clock_.mark(VB_STAGE_POSTPROCESS);
@@ -113,7 +111,7 @@ void Tracker::condition_on_mask(Object &o, const vb_prompt &prompt)
   Tensor pointer = present * heads.obj_ptr + (1 - present) * network_.no_obj_ptr;
   context_.probe.result("chosen", at::full({1}, -1, at::kFloat));
   clock_.mark(VB_STAGE_MASK_DECODE);
-  o.prompted.low_logits = fill_holes(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false), clip_.fill_hole_area, holes_filled_);
+  o.prompted.low_logits = fill_holes_(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false));
   o.prompted.iou = at::ones({1}, high.options());
   o.prompted.score = present * 20.0 - 10.0;
   clock_.mark(VB_STAGE_POSTPROCESS);
@@ -154,7 +152,7 @@ Tracker::Output Tracker::track(Object &o, int frame_idx)
   Tensor made = network_.memorize(context_, features_, network_.upsample(heads.low_logits), heads.object_score_logits, false);
   o.bank.add(frame_idx, made, heads.obj_ptr);
   clock_.mark(VB_STAGE_MEMORIZE);
-  const Output out = {fill_holes(heads.low_logits, clip_.fill_hole_area, holes_filled_), heads.iou, heads.object_score_logits};
+  const Output out = {fill_holes_(heads.low_logits), heads.iou, heads.object_score_logits};
   report(out, heads.obj_ptr, o.bank.memory_of(frame_idx));
   return out;
 }
@@ -190,12 +188,12 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
     context_.probe.result("low_logits", shown.low_logits[0][0]);
     context_.probe.result("video_logits", logits[0][0]);
   }
+  fill_holes_.send_count();
   synchronize(context_.precision.device);
   for (const auto &p : pending)
     p.second.write(&out->objects[p.first]);
   clock_.collect(out->stage_ms);
-  out->holes_filled = holes_filled_;
-  holes_filled_ = 0;
+  out->holes_filled = fill_holes_.count();
 }
 
 } // namespace vb

@@ -6,6 +6,7 @@
 
 #include "memory_bank.hpp"
 #include "network.hpp"
+#include "postprocess.hpp"
 #include "preprocess.hpp"
 #include "stage_clock.hpp"
 
@@ -44,7 +45,7 @@ private:
   Features features_;
   int features_frame_ = -1; // whose features they are
   int last_step_ = -1;
-  int64_t holes_filled_ = 0; // since the last step
+  HoleFiller fill_holes_;
 };
 
 } // namespace vb
