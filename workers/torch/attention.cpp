@@ -1,6 +1,8 @@
 // Choice, call and record of attention kernels.
 #include "attention.hpp"
 
+#include "fused_attention.hpp"
+
 #include <c10/util/Exception.h>
 
 #include <cstring>
@@ -10,6 +12,8 @@ namespace vb {
 namespace {
 
 void put(char *to, size_t cap, const std::string &s) { snprintf(to, cap, "%s", s.c_str()); }
+
+const char *dtype_name(ScalarType t) { return t == at::kHalf ? "float16" : t == at::kBFloat16 ? "bfloat16" : "float32"; }
 
 const char *backend_name(SdpBackend b)
 {
@@ -166,7 +170,7 @@ void Attention::choose(Site &s, const Tensor &q, const Tensor &k, const Tensor &
     }
   }
   vb_attention_site &r = s.record;
-  put(r.dtype, sizeof(r.dtype), q.scalar_type() == at::kHalf ? "float16" : q.scalar_type() == at::kBFloat16 ? "bfloat16" : "float32");
+  put(r.dtype, sizeof(r.dtype), dtype_name(q.scalar_type()));
   put(r.backend, sizeof(r.backend), backend_name(s.backend));
   put(r.op, sizeof(r.op), op_name(s.backend, q.is_cuda()));
   put(r.reason, sizeof(r.reason), reason);
@@ -178,21 +182,48 @@ Tensor Attention::operator()(const char *name, const Tensor &q_in, const Tensor 
   const ScalarType op = precision_.op();
   const Tensor q = q_in.to(op), k = k_in.to(op), v = v_in.to(op);
   Site &s = site(name);
-  const std::vector<int64_t> shape = {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3)};
-  if (s.shape != shape) {
+  if (note_shape(s, q, k))
     choose(s, q, k, v);
-    s.shape = shape;
-    vb_attention_site &r = s.record;
-    if (shape[0] * shape[1] * shape[2] * shape[3] >= (int64_t)r.batch * r.heads * r.q_len * r.k_len) {
-      r.batch = (int)shape[0];
-      r.heads = (int)shape[1];
-      r.q_len = (int)shape[2];
-      r.k_len = (int)shape[3];
-      r.head_dim = (int)shape[4];
-    }
-  }
   s.record.calls++;
   return run(s.backend, q, k, v);
+}
+
+bool Attention::note_shape(Site &s, const Tensor &q, const Tensor &k)
+{
+  const std::vector<int64_t> shape = {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3)};
+  if (s.shape == shape)
+    return false;
+  s.shape = shape;
+  vb_attention_site &r = s.record;
+  if (shape[0] * shape[1] * shape[2] * shape[3] >= (int64_t)r.batch * r.heads * r.q_len * r.k_len) {
+    r.batch = (int)shape[0];
+    r.heads = (int)shape[1];
+    r.q_len = (int)shape[2];
+    r.k_len = (int)shape[3];
+    r.head_dim = (int)shape[4];
+  }
+  return true;
+}
+
+bool Attention::takes_narrow_values(const Tensor &q, const Tensor &k, const Tensor &v) const
+{
+  return require_ != VB_FLASH_STRICT && fused_attention::usable(precision_.op(), q, k, v);
+}
+
+Tensor Attention::narrow(const char *name, const Tensor &q_in, const Tensor &k_in, const Tensor &v_in)
+{
+  const ScalarType op = precision_.op();
+  const Tensor q = q_in.to(op), k = k_in.to(op), v = v_in.to(op);
+  Site &s = site(name);
+  if (note_shape(s, q, k)) {
+    vb_attention_site &r = s.record;
+    put(r.dtype, sizeof(r.dtype), dtype_name(op));
+    put(r.backend, sizeof(r.backend), "fused");
+    put(r.op, sizeof(r.op), "vb::fused_attention");
+    put(r.reason, sizeof(r.reason), "values " + std::to_string(v.size(3)) + " wide, projected afterwards: flash wants them as wide as the keys");
+  }
+  s.record.calls++;
+  return fused_attention::run(q, k, v);
 }
 
 size_t Attention::records(vb_attention_site *out, size_t cap) const

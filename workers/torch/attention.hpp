@@ -17,6 +17,9 @@ public:
   void configure(const Precision &precision, vb_require_flash require); // forgets the records
   // q [B, heads, n, d], k and v [B, heads, m, d] -> [B, heads, n, d]. VB_EARG where the required kernel cannot run.
   Tensor operator()(const char *site, const Tensor &q, const Tensor &k, const Tensor &v);
+  // The same with values narrower than the keys, to be projected afterwards; only where takes_narrow_values says so.
+  Tensor narrow(const char *site, const Tensor &q, const Tensor &k, const Tensor &v);
+  bool takes_narrow_values(const Tensor &q, const Tensor &k, const Tensor &v) const;
   size_t records(vb_attention_site *out, size_t cap) const;
 
 private:
@@ -26,6 +29,7 @@ private:
     std::vector<int64_t> shape; // that the backend was chosen for: q's sizes and the number of keys
   };
   void choose(Site &site, const Tensor &q, const Tensor &k, const Tensor &v);
+  bool note_shape(Site &site, const Tensor &q, const Tensor &k); // true: another one than the last
   Site &site(const char *name);
 
   Precision precision_;

@@ -43,8 +43,12 @@ Tensor MemoryAttentionLayer::operator()(Context &c, const Tensor &x, const Memor
   q = rotate(split_heads(cross_attn_image.q_proj(norm2(y)), 1), rope.query);
   k = split_heads(cross_attn_image.k_proj(m.memory + m.pos), 1);
   rotate_memory_keys(k, m, rope.key);
-  v = split_heads(cross_attn_image.v_proj(m.memory), 1);
-  y = y + cross_attn_image.out_proj(join_heads(c.attention("memory.cross", q, k, v)));
+  // Values have no position, so their projection may as well follow the product with the probabilities.
+  v = split_heads(m.memory, 1);
+  Tensor seen = c.attention.takes_narrow_values(q, k, v)
+                    ? cross_attn_image.v_proj(join_heads(c.attention.narrow("memory.cross", q, k, v)))
+                    : join_heads(c.attention("memory.cross", q, k, split_heads(cross_attn_image.v_proj(m.memory), 1)));
+  y = y + cross_attn_image.out_proj(seen);
 
   return y + linear2(linear1(norm3(y), Act::relu));
 }
