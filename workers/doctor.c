@@ -45,7 +45,7 @@ static vb_status probe_dtype(const vb_model_ops *ops, vb_model *model, vb_dtype 
     for (size_t i = 0; rgb && i < (size_t)PROBE_SIDE * PROBE_SIDE * 3; i++)
         rgb[i] = (uint8_t)(i * 2654435761u >> 24);
     if (st == VB_OK && (st = ops->configure(model, &precision, err)) == VB_OK && (st = ops->begin(model, &clip, err)) == VB_OK) {
-        st = ops->prompt(model, 0, &(vb_frame){.rgb = rgb}, err);
+        st = ops->prompt(model, 0, &(vb_frame){.rgb = rgb}, NULL, err);
         for (int i = 0; i < PROBE_FRAMES && st == VB_OK; i++)
             st = ops->step(model, &(vb_frame){.frame_idx = i, .rgb = rgb}, &step, err);
         ops->end(model);

@@ -49,7 +49,8 @@ typedef struct {
 } vb_precision;
 
 /* One object to track. Frames before start_frame give no output for it. start_frame <= prompt_frame;
- * it is less where an object is tracked before its prompt, as upstream does with several objects. */
+ * it is less where an object is tracked before its prompt, as upstream does with several objects.
+ * The prompt is read by each call of prompt(); corrective clicks are appended to it between two calls. */
 typedef struct {
     int prompt_frame;
     int start_frame;
@@ -70,7 +71,10 @@ typedef struct {
     int h, w;     /* video pixels */
     int n_objects;
     const vb_track_object *objects; /* borrowed until end */
-    int fill_hole_area;             /* 0: off */
+    int fill_hole_area;             /* background components up to this many low-resolution pixels become foreground; 0: off */
+    int sprinkle_area;              /* foreground components up to this many become background, after the holes; 0: off */
+    bool non_overlap;               /* each pixel belongs to the object of the greatest logit alone */
+    int max_batch;                  /* objects in one forward pass; 0: the model's choice, 1: each by itself */
     const vb_probe *probe;          /* NULL: none */
 } vb_clip;
 
@@ -117,8 +121,10 @@ typedef struct {
     vb_status (*open)(vb_model **out, const vb_model_config *config, vb_err *err);
     vb_status (*configure)(vb_model *m, const vb_precision *p, vb_err *err);
     vb_status (*begin)(vb_model *m, const vb_clip *clip, vb_err *err);
-    /* Conditions one object on its prompt; frame is objects[object].prompt_frame. Before that frame's step. */
-    vb_status (*prompt)(vb_model *m, int object, const vb_frame *frame, vb_err *err);
+    /* Conditions one object on its prompt; frame is objects[object].prompt_frame. Before that frame's step. Called again
+     * for an object whose prompt has points (more of them now), it refines the mask that the call before gave.
+     * shown [h, w], the caller's, receives the mask; NULL: not wanted. */
+    vb_status (*prompt)(vb_model *m, int object, const vb_frame *frame, vb_mask *shown, vb_err *err);
     /* The next frame, in ascending order. A prompted frame gives its prompt's result. */
     vb_status (*step)(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err);
     void (*end)(vb_model *m);

@@ -163,7 +163,7 @@ static void fill_box(vb_mask *m, const float box[4])
         fill_row(m, y, (int)fmaxf(box[0], 0), (int)fminf(box[2], (float)(m->w - 1)));
 }
 
-static vb_status stub_prompt(vb_model *m, int object, const vb_frame *frame, vb_err *err)
+static vb_status stub_prompt(vb_model *m, int object, const vb_frame *frame, vb_mask *shown_out, vb_err *err)
 {
     const vb_prompt *p = m->clip.objects[object].prompt;
     vb_mask *shown = &m->shown[object];
@@ -185,6 +185,8 @@ static vb_status stub_prompt(vb_model *m, int object, const vb_frame *frame, vb_
                 fill_disc(shown, p->xy[i][0], p->xy[i][1]);
     }
     m->prompted[object] = true;
+    if (shown_out)
+        memcpy(shown_out->bits, shown->bits, (size_t)shown->h * shown->stride * sizeof *shown->bits);
     return VB_OK;
 }
 

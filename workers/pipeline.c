@@ -156,7 +156,7 @@ static vb_status track_frame(const vb_model_ops *ops, vb_model *model, const vb_
     *n_prompts = 0;
     for (int i = 0; i < s->n_prompted; i++)
         if (s->objects[i].prompt_frame == frame->frame_idx) {
-            if ((st = ops->prompt(model, i, frame, err)))
+            if ((st = ops->prompt(model, i, frame, NULL, err)))
                 return st;
             ++*n_prompts;
         }

@@ -305,7 +305,7 @@ static vb_status prompt_ahead(const vb_track *t, const vb_model_ops *ops, vb_mod
         if (image.h != t->h || image.w != t->w)
             st = vb_fail(err, VB_EFORMAT, "'%s' is %dx%d, the video's first frame %dx%d", path, image.w, image.h, t->w, t->h);
         else
-            st = ops->prompt(model, i, &(vb_frame){.frame_idx = place, .rgb = image.rgb}, err);
+            st = ops->prompt(model, i, &(vb_frame){.frame_idx = place, .rgb = image.rgb}, NULL, err);
     }
     vb_image_deinit(&image);
     vb_jpeg_free(jpeg);
@@ -345,7 +345,7 @@ static vb_status track_frames(vb_track *t, const vb_model_ops *ops, vb_model *mo
         start = vb_now_ms();
         for (int i = 0; i < t->n_objects && st == VB_OK; i++)
             if (t->objects[i].prompt_frame == place && t->objects[i].start_frame == place)
-                st = ops->prompt(model, i, &frame, err);
+                st = ops->prompt(model, i, &frame, NULL, err);
         if (st == VB_OK)
             st = ops->step(model, &frame, &step, err);
         latency_ms[(*n)++] = vb_now_ms() - start;

@@ -186,7 +186,7 @@ vb_status golden_run(const golden_case *c, const vb_model_ops *ops, vb_model *m,
                 goto end;
             frame.rgb = image.rgb;
             for (int i = 0; pass == 0 && i < c->n_objects; i++)
-                if (c->objects[i].prompt_frame == t && (st = ops->prompt(m, i, &frame, err)) != VB_OK)
+                if (c->objects[i].prompt_frame == t && (st = ops->prompt(m, i, &frame, NULL, err)) != VB_OK)
                     goto end;
             if (pass == 1) {
                 if ((st = ops->step(m, &frame, &step, err)) != VB_OK)

@@ -316,8 +316,8 @@ static void what_cannot_be_is_refused_by_name(void **state)
     ok(vb_mask_init(&mask, 48, 64, &err));
     vb_object_out out = {.mask = &mask};
     vb_step step = {.objects = &out};
-    refused(ops()->prompt(m, 0, &(vb_frame){0, rgb}, &err), VB_EARG, "prompt_frame");
-    refused(ops()->prompt(m, 1, &(vb_frame){1, rgb}, &err), VB_EARG, "object 1");
+    refused(ops()->prompt(m, 0, &(vb_frame){0, rgb}, NULL, &err), VB_EARG, "prompt_frame");
+    refused(ops()->prompt(m, 1, &(vb_frame){1, rgb}, NULL, &err), VB_EARG, "object 1");
     refused(ops()->step(m, &(vb_frame){1, rgb}, &step, &err), VB_EARG, "has not been prompted");
     ops()->end(m);
     refused(ops()->step(m, &(vb_frame){1, rgb}, &step, &err), VB_EARG, "no clip");

@@ -63,7 +63,7 @@ static void track(float *scores, const char *model, vb_model *m, int n, int n_fr
         for (int i = 0; i < H * W * 3; i++)
             rgb[i] = (uint8_t)((i / 3 % W / 8 + i / (3 * W) / 8 + t) % 2 ? 40 + i % 3 * 60 : 220);
         if (t == 0)
-            ok(ops->prompt(m, 0, &(vb_frame){t, rgb}, &err));
+            ok(ops->prompt(m, 0, &(vb_frame){t, rgb}, NULL, &err));
         ok(ops->step(m, &(vb_frame){t, rgb}, &step, &err));
         assert_true(out.active);
         assert_int_equal(out.nonfinite, 0);

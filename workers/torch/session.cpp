@@ -140,14 +140,14 @@ vb_status session_begin(vb_model *m, const vb_clip *clip, vb_err *err)
   });
 }
 
-vb_status session_prompt(vb_model *m, int object, const vb_frame *frame, vb_err *err)
+vb_status session_prompt(vb_model *m, int object, const vb_frame *frame, vb_mask *shown, vb_err *err)
 {
   return guard(err, [&] {
     if (!m->tracker)
       fail(VB_EARG, "prompt: no clip has begun");
     DeviceScope on(m->context.precision.device);
     PrecisionScope scope(m->context.precision);
-    m->tracker->prompt(object, *frame);
+    m->tracker->prompt(object, *frame, shown);
   });
 }
 

@@ -83,6 +83,8 @@ void Tracker::condition_on_points(Object &o, const vb_prompt &prompt)
   DecoderPrompt p = scaled_points(prompt, clip_, network_.image_size, context_.precision.device);
   // several masks are proposed for one click, one for a box or for several clicks
   const bool multimask = p.points.size(1) <= 1;
+  if (o.prompted.low_logits.defined()) // clicks that correct the mask shown for those before: sam2 vp:249-262
+    p.mask = o.prompted.low_logits.clamp(-32.0, 32.0);
   Tensor level = network_.without_memory(features_.level);
   context_.probe.trace("pix_feat_with_mem", level);
   SamHeads heads = network_.decode(context_, level, features_, p, multimask);
@@ -121,7 +123,7 @@ void Tracker::condition_on_mask(Object &o, const vb_prompt &prompt)
   report(o.prompted, pointer, o.bank.conditioning_memory());
 }
 
-void Tracker::prompt(int object, const vb_frame &frame)
+void Tracker::prompt(int object, const vb_frame &frame, vb_mask *shown)
 {
   if (object < 0 || object >= clip_.n_objects)
     fail(VB_EARG, "prompt of object %d: the clip has %d objects", object, clip_.n_objects);
@@ -129,8 +131,9 @@ void Tracker::prompt(int object, const vb_frame &frame)
   if (frame.frame_idx != t.prompt_frame)
     fail(VB_EARG, "prompt of object %d on frame %d: its prompt_frame is %d", object, frame.frame_idx, t.prompt_frame);
   Object &o = objects_[(size_t)object];
-  if (o.bank.conditioned())
-    fail(VB_EARG, "prompt of object %d: it has been prompted before", object);
+  const bool refines = o.prompted.low_logits.defined() && !t.prompt->has_mask;
+  if (o.bank.conditioned() && !refines)
+    fail(VB_EARG, "prompt of object %d: it has been prompted before; until its frame's step, more clicks may follow", object);
   clock_.start();
   context_.probe.frame_idx = frame.frame_idx;
   context_.probe.object = object;
@@ -139,6 +142,13 @@ void Tracker::prompt(int object, const vb_frame &frame)
     condition_on_mask(o, *t.prompt);
   else
     condition_on_points(o, *t.prompt);
+  if (shown) {
+    const PendingMask mask(video_logits(o.prompted.low_logits, clip_.h, clip_.w), o.prompted.low_logits, o.prompted.iou, o.prompted.score);
+    synchronize(context_.precision.device);
+    vb_object_out out = {};
+    out.mask = shown;
+    mask.write(&out);
+  }
 }
 
 Tracker::Output Tracker::track(Object &o, int frame_idx)

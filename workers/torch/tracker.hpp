@@ -17,7 +17,7 @@ public:
   // All borrowed until the tracker dies; bank: see MemoryBank.
   Tracker(const Network &network, Context &context, const vb_clip &clip, vb_bank bank);
 
-  void prompt(int object, const vb_frame &frame);
+  void prompt(int object, const vb_frame &frame, vb_mask *shown);
   void step(const vb_frame &frame, vb_step *out);
 
 private:
