@@ -102,26 +102,43 @@ static void print_summary(const vb_options *o, const vb_roster *r, bool fresh)
     fflush(stdout);
 }
 
-/* The trials: leases out, results in, until nothing is pending. */
-static vb_status serve(vb_desk *desk, const vb_rank *rank, bool *stopped, vb_err *err)
+/* How the signals that came end a run. */
+typedef enum { GOES_ON, DRAINED, CUT } ending;
+
+/* The trials: leases out, results in, until nothing is pending, or drained. */
+static vb_status serve(vb_desk *desk, const vb_rank *rank, ending *how, vb_err *err)
 {
+    double deadline_ms = 0; /* of draining */
     vb_status st = VB_OK;
 
     for (int idle = 0; st == VB_OK && !vb_desk_done(desk);) {
         bool busy = false;
+        int signal;
 
         if ((st = vb_desk_round(desk, &busy, err)))
             break;
         idle = busy ? 0 : idle + 1;
-        if (vb_stop_wait(rank->stop_fd, vb_link_pause_ms(idle))) {
-            *stopped = true;
+        if (*how == DRAINED && (vb_desk_idle(desk) || vb_now_ms() > deadline_ms))
+            break;
+        signal = vb_stop_wait(rank->stop_fd, vb_link_pause_ms(idle));
+        if (!signal && (*how == DRAINED || !vb_desk_deserted(desk)))
+            continue;
+        if (*how == DRAINED) {
+            *how = CUT;
             break;
         }
+        vb_log(&rank->log, VB_LOG_WARN, "%s: trials that run may end within %d s; once more stops at once",
+               signal ? strsignal(signal) : "every worker was told to stop", rank->options->grace_s);
+        *how = DRAINED;
+        deadline_ms = vb_now_ms() + 1000.0 * rank->options->grace_s;
+        st = vb_desk_drain(desk, err);
     }
+    if (st == VB_OK && vb_desk_done(desk))
+        *how = GOES_ON;
     return st;
 }
 
-static vb_status run(vb_roster *r, const vb_rank *rank, bool *stopped, vb_err *err)
+static vb_status run(vb_roster *r, const vb_rank *rank, ending *how, vb_err *err)
 {
     char run_id[40];
     vb_desk *desk = NULL;
@@ -132,24 +149,24 @@ static vb_status run(vb_roster *r, const vb_rank *rank, bool *stopped, vb_err *e
         (r->missing && (st = vb_desk_open(&desk, rank, r, run_id, err))))
         goto out;
     if (desk)
-        st = serve(desk, rank, stopped, err);
+        st = serve(desk, rank, how, err);
 out:
     vb_desk_close(desk);
-    ended = vb_store_end_run(r->store, run_id, st ? "failed" : *stopped ? "drained" : "done", st ? NULL : err);
+    ended = vb_store_end_run(r->store, run_id, st ? "failed" : *how ? "drained" : "done", st ? NULL : err);
     return st ? st : ended;
 }
 
-vb_status vb_coordinator_run(int *exit_code, bool *stopped, const vb_rank *rank, vb_err *err)
+vb_status vb_coordinator_run(int *exit_code, bool *cut, const vb_rank *rank, vb_err *err)
 {
     const vb_options *o = rank->options;
     const char *restarts = getenv("SAVBENCH_RESTARTS");
     bool again = restarts && strcmp(restarts, "0"); /* failures of this very command are not to be retried by it */
     vb_recovery recovery = {0};
     vb_roster r = {0};
+    ending how = GOES_ON;
     bool fresh = false;
     vb_status st;
 
-    *stopped = false;
     if (rank->place.size < 2) {
         st = vb_fail(err, VB_EARG, "one rank is the coordinator and each other one a worker: start at least 2 "
                      "(mpirun -n 2), or `savbench run` without mpirun");
@@ -162,9 +179,11 @@ vb_status vb_coordinator_run(int *exit_code, bool *stopped, const vb_rank *rank,
     if (fresh) {
         vb_log(&rank->log, VB_LOG_INFO, "%lld trials, %lld recorded, %d videos, %d workers", (long long)r.total,
                (long long)(r.done + r.failed), r.plan->n_videos, rank->place.size - 1);
-        st = run(&r, rank, stopped, err);
+        st = run(&r, rank, &how, err);
     }
-    if (st || *stopped)
+    if (how)
+        *exit_code = VB_EXIT_RESUMABLE;
+    if (st || how)
         goto out;
     vb_store_close(r.store); /* finalize takes the folder's lock itself */
     r.store = NULL;
@@ -173,8 +192,10 @@ vb_status vb_coordinator_run(int *exit_code, bool *stopped, const vb_rank *rank,
     print_summary(o, &r, fresh);
     *exit_code = r.failed ? VB_EXIT_SOME_FAILED : VB_EXIT_OK;
 out:
-    if (*stopped)
-        vb_log(&rank->log, VB_LOG_WARN, "stopped; the same command goes on from here");
+    *cut = how == CUT;
+    if (how)
+        vb_log(&rank->log, VB_LOG_WARN, "stopped with %lld trials missing; the same command goes on from here",
+               (long long)r.missing);
     vb_roster_close(&r);
     for (int peer = 1; peer < rank->place.size; peer++) {
         vb_status sent = vb_link_send(rank->link, peer, VB_MSG_QUIT, 0, NULL, 0, NULL, 0, st ? NULL : err);

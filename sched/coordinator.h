@@ -5,8 +5,9 @@
 
 #include "rank.h"
 
-/* *exit_code: VB_EXIT_OK, or VB_EXIT_SOME_FAILED where records of this plan are failed. *stopped: INT or TERM came;
- * what is recorded stays, the same command goes on from there. Tells every worker to quit, however it ends. */
-vb_status vb_coordinator_run(int *exit_code, bool *stopped, const vb_rank *r, vb_err *err);
+/* *exit_code: VB_EXIT_OK, VB_EXIT_SOME_FAILED where records of this plan are failed, or VB_EXIT_RESUMABLE where signals
+ * (stop.h) ended it with trials missing. *cut: the second signal came, so that nobody is to be waited for. Tells every
+ * worker to quit, however it ends. */
+vb_status vb_coordinator_run(int *exit_code, bool *cut, const vb_rank *r, vb_err *err);
 
 #endif

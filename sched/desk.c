@@ -36,6 +36,7 @@ struct vb_desk {
     vb_ticker_worker *shown;
     vb_ticker ticker;
     double ttl_s;
+    bool draining;
     char manifest[65];  /* of the coordinator's split; made when a worker on another host has told its own */
     char last_loss[512]; /* why an engine could not be started */
 };
@@ -137,6 +138,23 @@ bool vb_desk_done(const vb_desk *d)
     return vb_lease_pending(d->leases) == 0;
 }
 
+vb_status vb_desk_drain(vb_desk *d, vb_err *err)
+{
+    vb_status st = VB_OK;
+
+    d->draining = true;
+    for (int i = 0; i < d->n_workers && st == VB_OK; i++)
+        st = send(d, i, VB_MSG_DRAIN, 0, NULL, 0, err);
+    return st;
+}
+
+bool vb_desk_idle(const vb_desk *d)
+{
+    for (int i = 0; i < d->n_workers; i++)
+        if (vb_lease_holds(d->leases, i))
+            return false;
+    return true;
+}
 
 /* Marks the end of a pending trial everywhere. */
 static void ended(vb_desk *d, int block, int trial, vb_trial_status status)
@@ -174,14 +192,19 @@ static vb_status count_kill(vb_desk *d, int worker, int block, int trial, const 
     return st;
 }
 
+bool vb_desk_deserted(const vb_desk *d)
+{
+    for (int i = 0; i < d->n_workers; i++)
+        if (!d->workers[i].retired)
+            return false;
+    return true;
+}
+
 static vb_status retire(vb_desk *d, int worker, vb_err *err)
 {
     d->workers[worker].retired = true;
     d->workers[worker].waiting = false;
-    for (int i = 0; i < d->n_workers; i++)
-        if (!d->workers[i].retired)
-            return VB_OK;
-    return vb_fail(err, VB_EMODEL, "no worker is left: %s", d->last_loss);
+    return vb_desk_deserted(d) ? vb_fail(err, VB_EMODEL, "no worker is left: %s", d->last_loss) : VB_OK;
 }
 
 static vb_status on_hello(vb_desk *d, int worker, const vb_hello *h, vb_err *err)
@@ -300,6 +323,17 @@ static vb_status on_done(vb_desk *d, int worker, const vb_msg *m, vb_err *err)
     return VB_OK;
 }
 
+/* Drained: what was not begun stays pending, and nobody is to blame. */
+static void on_returned(vb_desk *d, int worker, const vb_msg *m)
+{
+    int block, trial;
+
+    if (vb_lease_check(d->leases, worker, m->epoch, 0, &block, &trial, NULL))
+        return;
+    vb_lease_release(d->leases, worker, 0, true);
+    d->shown[worker].video = NULL;
+}
+
 static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8_t *payload, vb_err *err)
 {
     desk_worker *w = &d->workers[worker];
@@ -372,6 +406,13 @@ static vb_status on_message(vb_desk *d, int worker, const vb_msg *m, const uint8
         return on_failed(d, worker, m, payload, err);
     case VB_MSG_DONE:
         return on_done(d, worker, m, err);
+    case VB_MSG_DRAIN:
+        d->workers[worker].retired = true;
+        d->workers[worker].waiting = false;
+        return VB_OK;
+    case VB_MSG_RETURNED:
+        on_returned(d, worker, m);
+        return VB_OK;
     case VB_MSG_ATTEMPT:
         return on_attempt(d, worker, m, payload, err);
     default:
@@ -450,7 +491,7 @@ vb_status vb_desk_round(vb_desk *d, bool *busy, vb_err *err)
 
     if ((st = take_in(d, busy, err)) || (st = take_back(d, busy, err)))
         return st;
-    for (int i = 0; i < d->n_workers && st == VB_OK; i++)
+    for (int i = 0; i < d->n_workers && st == VB_OK && !d->draining; i++)
         if (d->workers[i].waiting && vb_lease_take(d->leases, i, now_s(), d->ttl_s, &l)) {
             *busy = true;
             st = grant(d, i, &l, err);

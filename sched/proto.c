@@ -26,6 +26,8 @@ static const struct {
     [VB_MSG_CANCEL] = {"CANCEL", 0, 0},
     [VB_MSG_FAULT] = {"FAULT", 2, JSON_MAX},
     [VB_MSG_QUIT] = {"QUIT", 0, 0},
+    [VB_MSG_DRAIN] = {"DRAIN", 0, 0},
+    [VB_MSG_RETURNED] = {"RETURNED", 0, 0},
 };
 
 static uint8_t *put(uint8_t *p, uint64_t v, int bytes)

@@ -32,6 +32,8 @@ typedef enum {
     VB_MSG_CANCEL,      /* c->w empty: the lease is over, stop it */
     VB_MSG_FAULT,       /* e->w JSON vb_fault: why the engine is about to leave */
     VB_MSG_QUIT,        /* c->w, w->e empty: no more work */
+    VB_MSG_DRAIN,       /* c->w->e empty: end the trial that runs, begin no other; w->c: so does this worker, told by a signal */
+    VB_MSG_RETURNED,    /* e->w->c empty: drained; the lease's other trials were not begun */
     VB_MSG_TYPES
 } vb_msg_type;
 

@@ -42,7 +42,7 @@ int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker
 {
     vb_rank r = {.options = o, .argc = argc, .argv = argv, .stop_fd = -1};
     vb_err err = {0};
-    bool stopped = false;
+    bool cut = false;
     int code = VB_EXIT_OK;
     vb_status st;
 
@@ -54,16 +54,16 @@ int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker
         return exit_code(&r, st, code, &err);
     r.log.rank = r.place.rank;
     if (r.place.rank == 0)
-        st = vb_coordinator_run(&code, &stopped, &r, &err);
+        st = vb_coordinator_run(&code, &cut, &r, &err);
     else
-        st = worker(&stopped, &r, &err);
-    code = stopped && st == VB_OK ? VB_EXIT_FAILED : exit_code(&r, st, code, &err);
+        st = worker(&cut, &r, &err);
+    code = cut && st == VB_OK ? VB_EXIT_RESUMABLE : exit_code(&r, st, code, &err);
     if (st == VB_EMPI || (st && r.place.rank > 0))
         MPI_Abort(MPI_COMM_WORLD, code); /* the others wait for this one */
-    if (stopped)
+    if (cut)
         _exit(code); /* the job is being torn down: nobody will come to the barrier */
     vb_link_close(r.link);
     close(r.stop_fd);
     /* The supervisor judges by what is recorded; a code of ours would only make mpirun print about it. */
-    return getenv("SAVBENCH_SUPERVISED") && code == VB_EXIT_SOME_FAILED ? VB_EXIT_OK : code;
+    return getenv("SAVBENCH_SUPERVISED") && (code == VB_EXIT_SOME_FAILED || code == VB_EXIT_RESUMABLE) ? VB_EXIT_OK : code;
 }

@@ -19,8 +19,8 @@ typedef struct {
     char **argv; /* the command and its options */
 } vb_rank;
 
-/* Ends when the coordinator says so, or on INT or TERM: *stopped. An error ends the job. */
-typedef vb_status (*vb_worker_fn)(bool *stopped, const vb_rank *r, vb_err *err);
+/* Ends when the coordinator says so, or on a second signal (stop.h): *cut. An error ends the job. */
+typedef vb_status (*vb_worker_fn)(bool *cut, const vb_rank *r, vb_err *err);
 
 /* Whether this process was started as a rank: by Open MPI's mpirun or under PMIx (srun --mpi=pmix). Slurm's own
  * variables alone do not make it one: `savbench run` within a batch script starts mpirun itself. */

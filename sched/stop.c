@@ -1,4 +1,4 @@
-/* INT and TERM by signalfd; see stop.h. */
+/* Signals by signalfd; see stop.h. */
 #include "stop.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@ vb_status vb_stop_open(int *fd, vb_err *err)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
     if (sigprocmask(SIG_BLOCK, &set, NULL) || (*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
         return vb_fail(err, VB_EIO, "signalfd: %s", strerror(errno));
     return VB_OK;

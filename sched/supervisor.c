@@ -150,22 +150,33 @@ static pid_t start(const char *const *command)
     _exit(127);
 }
 
-/* Waits for the job; INT and TERM are passed on. *signal: the one that came, or 0. */
+/* Waits for the job. The first signal drains it: mpirun passes USR1 on to its ranks, where TERM would have it kill them
+ * within a second. The second one stops it, and so does a drain that outlasts its grace; the third kills. *signal: the
+ * first one that came, or 0. */
 static int wait_for(const supervisor *v, pid_t pid, int *signal)
 {
-    double kill_at = 0;
+    enum { RUNS, DRAINS, STOPS, KILLED } state = RUNS;
+    double next_at = 0;
     int status = 0;
 
     for (int idle = 0; waitpid(pid, &status, WNOHANG) == 0; idle++) {
         int got = vb_stop_wait(v->stop_fd, idle < 50 ? 10 : 50);
 
-        if (got && !*signal) {
+        if (!got && (next_at == 0 || vb_now_ms() < next_at))
+            continue;
+        if (state == RUNS) {
             *signal = got;
+            kill(pid, SIGUSR1);
+            next_at = vb_now_ms() + 1000.0 * v->options->grace_s + TEARDOWN_MS;
+            state = DRAINS;
+        } else if (state == DRAINS) {
             kill(pid, SIGTERM);
-            kill_at = vb_now_ms() + TEARDOWN_MS;
-        } else if (got || (kill_at > 0 && vb_now_ms() > kill_at)) {
+            next_at = vb_now_ms() + TEARDOWN_MS;
+            state = STOPS;
+        } else if (state == STOPS) {
             kill(-pid, SIGKILL); /* its ranks end with it */
-            kill_at = 0;
+            next_at = 0;
+            state = KILLED;
         }
     }
     kill(-pid, SIGKILL); /* whatever of its group is left */
@@ -193,14 +204,14 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
             return vb_fail(err, VB_EIO, "cannot start mpirun: %s", strerror(errno));
         status = wait_for(v, pid, &signal);
         v->restarts++;
-        if (signal) {
-            *code = VB_EXIT_FAILED;
-            return VB_OK;
-        }
         if ((st = take_stock(s, v, false, err)))
             return st;
         if (s->missing == 0) {
             *code = s->failed ? VB_EXIT_SOME_FAILED : VB_EXIT_OK;
+            return VB_OK;
+        }
+        if (signal || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) { /* drained; also when a rank was told to */
+            *code = VB_EXIT_RESUMABLE;
             return VB_OK;
         }
         if (final_code(status)) {
@@ -219,7 +230,7 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
                WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                (long long)s->missing, losses, MAX_RESTARTS);
         if (vb_stop_wait(v->stop_fd, backoff_ms)) {
-            *code = VB_EXIT_FAILED;
+            *code = VB_EXIT_RESUMABLE;
             return VB_OK;
         }
         backoff_ms *= 2;

@@ -10,8 +10,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Exit codes of every command. */
-enum { VB_EXIT_OK = 0, VB_EXIT_SOME_FAILED = 1, VB_EXIT_USAGE = 2, VB_EXIT_FAILED = 3 };
+/* Exit codes of every command. RESUMABLE: a signal stopped it and the same command goes on from there (a batch system
+ * may be told to start it again on this code). */
+enum { VB_EXIT_OK = 0, VB_EXIT_SOME_FAILED = 1, VB_EXIT_USAGE = 2, VB_EXIT_FAILED = 3, VB_EXIT_RESUMABLE = 99 };
 
 typedef enum {
     VB_OPT_TEXT, /* const char *: borrowed from argv */

@@ -66,7 +66,8 @@ static int usage(FILE *to, int code)
           "Benchmarks video segmentation models (EdgeTAM, SAM 2) on SA-V, over dtypes and devices.\n\nCommands:\n", to);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
-    fputs("\nsavbench COMMAND --help says more. Exit codes: 0 all done, 1 some trials failed, 2 usage, 3 failed.\n", to);
+    fputs("\nsavbench COMMAND --help says more. Exit codes: 0 all done, 1 some trials failed, 2 usage, 3 failed,\n"
+          "99 stopped by a signal: the same command goes on.\n", to);
     return code;
 }
 

@@ -58,6 +58,7 @@ static vb_status word(int *out, const char *option, const char *const *words, in
 
 static const char *const save_words[] = {"annotated", "all", "none"};
 static const char *const post_words[] = {"auto", "cuda", "cpu", "off"};
+static const char *const objects_words[] = {"together", "separate"};
 static const char *const flash_words[] = {"no", "any", "strict"};
 
 #define WORD_OPTION(fn, field, type, option, words)                                              \
@@ -72,11 +73,43 @@ static const char *const flash_words[] = {"no", "any", "strict"};
     static json_t *get_##fn(const void *p) { return json_string(words[((const vb_options *)p)->field]); }
 WORD_OPTION(save, save_masks, vb_save_masks, "save-masks", save_words)
 WORD_OPTION(post, postprocess, vb_postprocess, "postprocess", post_words)
+WORD_OPTION(objects, objects, vb_objects, "objects", objects_words)
 WORD_OPTION(flash_word, require_flash, int, "require-flash", flash_words)
 
 static vb_status set_flash(void *p, const char *value, vb_err *err)
 {
     return set_flash_word(p, value ? value : "any", err);
+}
+
+vb_status vb_postprocess_parse(int *out, const char *value, vb_err *err)
+{
+    return word(out, "postprocess", post_words, (int)(sizeof post_words / sizeof *post_words), value, err);
+}
+
+vb_status vb_objects_parse(int *out, const char *value, vb_err *err)
+{
+    return word(out, "objects", objects_words, (int)(sizeof objects_words / sizeof *objects_words), value, err);
+}
+
+const char *vb_objects_name(vb_objects o)
+{
+    return objects_words[o];
+}
+
+/* The numbers of clicks that SAM 2 is evaluated with. */
+static vb_status set_clicks(void *p, const char *value, vb_err *err)
+{
+    int n;
+
+    if (vb_cli_int(&n, "--clicks", value, 1, 5, err) || n % 2 == 0)
+        return vb_fail(err, VB_EARG, "--clicks: '%.32s' is none of 1, 3, 5", value);
+    ((vb_options *)p)->clicks = n;
+    return VB_OK;
+}
+
+static json_t *get_clicks(const void *p)
+{
+    return json_integer(((const vb_options *)p)->clicks);
 }
 
 static const vb_opt table[] = {
@@ -99,8 +132,12 @@ static const vb_opt table[] = {
     VB_ROW_FLAG(vb_options, limits.shuffle, "shuffle-videos", NULL, "seeded order of videos before --limit-videos"),
     VB_ROW_U64(vb_options, seed, "seed", NULL, "N", "of every random choice (default 0)"),
     VB_ROW_CALL(set_rule, get_rule, "point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", .fixed = true),
+    VB_ROW_CALL(set_clicks, get_clicks, "clicks", NULL, "N", "clicks on the conditioning frame of point prompts: 1 (default), 3 or 5; each after the first\ncorrects the mask shown, by SAM 2's rule", .fixed = true),
+    VB_ROW_CALL(set_objects, get_objects, "objects", NULL, "HOW", "together (default): as many objects of a video in one pass as the model takes; separate: one by one", .fixed = true),
     VB_ROW_INT(vb_options, fill_hole_area, 0, 1000000, "fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", .fixed = true),
-    VB_ROW_CALL(set_post, get_post, "postprocess", NULL, "WHICH", "implementation of hole filling: auto (default: cuda where it can), cuda, cpu, off", .fixed = true),
+    VB_ROW_INT(vb_options, sprinkle_area, 0, 1000000, "sprinkle-area", NULL, "N", "remove sprinkles, spots of at most N pixels at a quarter of the image size, after the holes (default 0: off, as upstream)", .fixed = true),
+    {.name = "non-overlap", .help = "each pixel to the object of the greatest logit alone (default: masks may overlap)", .type = VB_OPT_FLAG, .offset = offsetof(vb_options, non_overlap), .fixed = true},
+    VB_ROW_CALL(set_post, get_post, "postprocess", NULL, "WHICH", "implementation of hole filling and sprinkle removal: auto (default: cuda where it can), cuda, cpu, off", .fixed = true),
     VB_ROW_CALL(set_flash, get_flash_word, "require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused (strict: FlashAttention alone)", .fixed = false),
     VB_ROW_CALL(set_save, get_save, "save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", .fixed = false),
     VB_ROW_INT(vb_options, save_overlays, 0, 10000, "save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", .fixed = false),
@@ -109,6 +146,7 @@ static const vb_opt table[] = {
     VB_ROW_INT(vb_options, threads, 0, 4096, "threads", NULL, "N", "CPU threads per engine (default: a host's cores shared out among its engines)", .fixed = false),
     VB_ROW_INT(vb_options, workers, 0, 4096, "workers", NULL, "N", "without mpirun: workers to start (default one per device)", .fixed = false),
     VB_ROW_TEXT(vb_options, hostfile, "hostfile", NULL, "FILE", "without mpirun: hosts, as mpirun's --hostfile"),
+    VB_ROW_INT(vb_options, grace_s, 0, 86400, "grace", NULL, "SECONDS", "after INT, TERM or USR1: time for running trials to end (default 60); a second signal\nstops at once", .fixed = false),
     VB_ROW_FLAG(vb_options, retry_failed, "retry-failed", NULL, "run trials again that are recorded as failed"),
     VB_ROW_FLAG(vb_options, quiet, "quiet", "q", "no progress"),
 };
@@ -278,8 +316,10 @@ vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more
     o->mode_list = "stream";
     o->device = "auto";
     o->repeats = 1;
+    o->clicks = 1;
     o->fill_hole_area = 8;
     o->warmup_frames = 2;
+    o->grace_s = 60;
     if (parse_all(o, more, n_more, argc, argv, &operand, err))
         return VB_EARG;
     if (operand < argc)
@@ -295,8 +335,12 @@ vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more
     for (int i = 0; i < o->n_modes; i++)
         if (o->modes[i] != VB_STREAM)
             return vb_fail(err, VB_EARG, "--mode %s is not built yet: this version has stream", vb_mode_name(o->modes[i]));
+    for (int i = 0; i < o->n_setups; i++)
+        if (o->clicks > 1 && o->setups[i].prompt != VB_PROMPT_POINT)
+            return vb_fail(err, VB_EARG, "--clicks %d: only point prompts are corrected by clicks, and %s runs with a %s prompt; run it into another --out-dir", o->clicks,
+                           o->setups[i].model, vb_prompt_kind_name(o->setups[i].prompt));
     if (o->postprocess == VB_POST_OFF)
-        o->fill_hole_area = 0;
+        o->fill_hole_area = o->sprinkle_area = 0;
     o->limits.seed = o->seed;
     return VB_OK;
 }

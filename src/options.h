@@ -12,6 +12,7 @@
 
 typedef enum { VB_SAVE_ANNOTATED, VB_SAVE_ALL, VB_SAVE_NONE } vb_save_masks;
 typedef enum { VB_POST_AUTO, VB_POST_CUDA, VB_POST_CPU, VB_POST_OFF } vb_postprocess;
+typedef enum { VB_OBJECTS_TOGETHER, VB_OBJECTS_SEPARATE } vb_objects; /* separate: each by itself through the network */
 
 /* Everything a run is told. Strings are borrowed from argv. */
 typedef struct {
@@ -25,13 +26,17 @@ typedef struct {
     vb_limits limits;
     uint64_t seed;
     vb_point_rule point_rule;
-    int fill_hole_area;
-    vb_postprocess postprocess; /* which implementation fills holes */
+    int clicks;         /* on the conditioning frame of a point prompt: the first one and corrective ones; 1, 3 or 5 */
+    vb_objects objects;
+    int fill_hole_area, sprinkle_area; /* pixels at a quarter of the image size; 0: off */
+    bool non_overlap;           /* a pixel is at most one object's */
+    vb_postprocess postprocess; /* which implementation fills holes and removes sprinkles */
     vb_save_masks save_masks;
     int save_overlays;  /* overlay pictures per trial */
     int threads;        /* per engine; 0: a host's cores shared out among its engines */
     int workers;        /* `savbench run` that starts mpirun itself: 0 = one per device */
     const char *hostfile;
+    int grace_s;        /* after a first INT, TERM or USR1: for the trials that run */
     const char *device; /* "auto", "cpu", "cuda", "cuda:N" */
     int require_flash;  /* vb_require_flash: 0 no, 1 any flash-like, 2 strict */
     int warmup_frames;  /* tracked and thrown away after each configuration */
@@ -55,6 +60,11 @@ void vb_options_help(FILE *to, const char *command);
  * first member is *o. */
 vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err);
 void vb_options_help_with(FILE *to, const char *usage, const char *about, const vb_opt *more, size_t n_more);
+
+/* The words of --postprocess and --objects, for a table of another command; *out is an int of the enumeration. */
+vb_status vb_postprocess_parse(int *out, const char *value, vb_err *err);
+vb_status vb_objects_parse(int *out, const char *value, vb_err *err);
+const char *vb_objects_name(vb_objects o);
 
 /* The record: a JSON object of every option by canonical name, malloc'ed. */
 vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);

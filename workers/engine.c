@@ -27,6 +27,8 @@ typedef struct {
     vb_pipeline *pipeline;
     uint64_t epoch; /* of the block at hand */
     int n_trials;
+    int n_ended;     /* of them */
+    bool in_a_trial; /* one has begun and its end is not out yet */
 } engine;
 
 static vb_status say(const engine *e, vb_msg_type type, const void *payload, size_t n, int fd, vb_err *err)
@@ -48,18 +50,25 @@ static vb_status say_text(const engine *e, vb_msg_type type, char *text, vb_err 
 /* A message that the worker has no room for is left out: the frame loop never waits for it. */
 static void on_progress(void *ctx, int trial, int frame_idx, int n_frames, vb_stage stage)
 {
-    const engine *e = ctx;
+    engine *e = ctx;
     vb_progress p = {trial, frame_idx, n_frames, stage, e->n_trials - trial};
     uint8_t bytes[VB_PROGRESS_BYTES];
     bool sent;
 
+    e->in_a_trial = true;
     vb_progress_encode(bytes, &p);
     (void)vb_channel_send(e->sock, VB_MSG_PROGRESS, e->epoch, bytes, sizeof bytes, -1, false, &sent, NULL);
 }
 
+static void trial_ended(engine *e)
+{
+    e->in_a_trial = false;
+    e->n_ended++;
+}
+
 static vb_status on_failed(void *ctx, int trial, const vb_err *why, vb_err *err)
 {
-    const engine *e = ctx;
+    engine *e = ctx;
     vb_failure f = {.trial = trial};
     char *text;
     vb_status st;
@@ -67,6 +76,7 @@ static vb_status on_failed(void *ctx, int trial, const vb_err *why, vb_err *err)
     snprintf(f.code, sizeof f.code, "%s", vb_status_name(why->code));
     snprintf(f.reason, sizeof f.reason, "%s", why->msg);
     snprintf(f.device, sizeof f.device, "%s", e->device);
+    trial_ended(e);
     if ((st = vb_failure_to_json(&text, &f, err)))
         return st;
     return say_text(e, VB_MSG_FAILED, text, err);
@@ -75,7 +85,7 @@ static vb_status on_failed(void *ctx, int trial, const vb_err *why, vb_err *err)
 /* A result that cannot be made into a shard is its trial's failure, not the engine's. */
 static vb_status on_result(void *ctx, int trial, const vb_trial *t, vb_err *err)
 {
-    const engine *e = ctx;
+    engine *e = ctx;
     vb_piece piece = {.trial = trial};
     uint8_t *bytes = NULL, head[VB_PIECE_HEAD];
     char hex[65];
@@ -93,6 +103,7 @@ static vb_status on_result(void *ctx, int trial, const vb_trial *t, vb_err *err)
     free(bytes);
     if (st)
         return on_failed(ctx, trial, &why, err);
+    trial_ended(e);
     piece.total = n;
     vb_piece_encode(head, &piece);
     st = say(e, VB_MSG_RESULT, head, sizeof head, fd, err);
@@ -100,13 +111,20 @@ static vb_status on_result(void *ctx, int trial, const vb_trial *t, vb_err *err)
     return st;
 }
 
-/* While a block runs the worker has nothing to say but that it is over: a message, or its end of the socket closed. */
+/* While a block runs the worker has nothing to say but DRAIN, which lets a trial that has begun end, or that it is over:
+ * another message, or its end of the socket closed. What it says is left for serve(). */
 static bool asked_to_stop(void *ctx)
 {
     const engine *e = ctx;
-    struct pollfd p = {e->sock, POLLIN, 0};
+    uint8_t head[VB_MSG_HEAD];
+    vb_msg m;
+    ssize_t n = recv(e->sock, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
 
-    return poll(&p, 1, 0) > 0;
+    if (n < 0)
+        return false;
+    if (n == VB_MSG_HEAD && vb_msg_head_decode(&m, head, VB_MSG_HEAD, NULL) == VB_OK && m.type == VB_MSG_DRAIN)
+        return !e->in_a_trial;
+    return true;
 }
 
 static vb_status run_block(engine *e, const vb_msg *m, const uint8_t *text, vb_err *err)
@@ -123,10 +141,13 @@ static vb_status run_block(engine *e, const vb_msg *m, const uint8_t *text, vb_e
         return st;
     e->epoch = m->epoch;
     e->n_trials = b.n_trials;
+    e->n_ended = 0;
+    e->in_a_trial = false;
     st = vb_pipeline_block(e->pipeline, &b, &sink, err);
     vb_block_deinit(&b);
-    if (st == VB_OK && !asked_to_stop(e))
-        st = say(e, VB_MSG_DONE, NULL, 0, -1, err);
+    /* Where it was stopped otherwise than by DRAIN, the worker's end is closed or about to be. */
+    if (st == VB_OK)
+        st = say(e, e->n_ended == e->n_trials ? VB_MSG_DONE : VB_MSG_RETURNED, NULL, 0, -1, err);
     return st;
 }
 

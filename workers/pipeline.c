@@ -43,11 +43,13 @@ typedef struct {
     vb_video *video;
     int n_objects, n_prompted;
     const vb_masklet **masklets;  /* [n_objects] */
-    vb_prompt *prompts;           /* [n_prompted] */
+    vb_prompt *prompts;           /* [n_prompted]; of a point prompt, grows by corrective clicks during a trial */
+    vb_mask *truth;               /* [n_prompted] ground truth on the prompt's frame: what clicks are chosen by */
     vb_track_object *objects;     /* [n_prompted]; frame numbers are places in the video */
     vb_mask *masks;               /* [n_prompted] the step's output */
     vb_object_out *outs;          /* [n_prompted] */
     int first;                    /* place of the first frame tracked */
+    int clicks;                   /* per point prompt; 0: the prompts are no points */
 } vb_scene;
 
 static void scene_deinit(vb_scene *s)
@@ -55,11 +57,14 @@ static void scene_deinit(vb_scene *s)
     for (int i = 0; i < s->n_prompted; i++) {
         if (s->prompts)
             vb_prompt_deinit(&s->prompts[i]);
+        if (s->truth)
+            vb_mask_deinit(&s->truth[i]);
         if (s->masks)
             vb_mask_deinit(&s->masks[i]);
     }
     free(s->masklets);
     free(s->prompts);
+    free(s->truth);
     free(s->objects);
     free(s->masks);
     free(s->outs);
@@ -94,22 +99,24 @@ static vb_status first_seen(int *frame_idx, vb_mask *mask, const vb_dataset *d, 
     return VB_OK;
 }
 
-static vb_status scene_init(vb_scene *s, const vb_dataset *d, const char *video, vb_prompt_kind kind, vb_point_rule rule, vb_err *err)
+static vb_status scene_init(vb_scene *s, const vb_dataset *d, const char *video, vb_prompt_kind kind, const vb_options *o, vb_err *err)
 {
     vb_status st;
     int n, rest;
 
     memset(s, 0, sizeof *s);
     s->dataset = d;
+    s->clicks = kind == VB_PROMPT_POINT ? o->clicks : 0;
     if ((st = vb_video_scan(&s->video, d, video, err)))
         return st;
     n = rest = s->video->n_masklets;
     s->masklets = calloc((size_t)n, sizeof *s->masklets);
     s->prompts = calloc((size_t)n, sizeof *s->prompts);
+    s->truth = calloc((size_t)n, sizeof *s->truth);
     s->objects = calloc((size_t)n, sizeof *s->objects);
     s->masks = calloc((size_t)n, sizeof *s->masks);
     s->outs = calloc((size_t)n, sizeof *s->outs);
-    if (!s->masklets || !s->prompts || !s->objects || !s->masks || !s->outs)
+    if (!s->masklets || !s->prompts || !s->truth || !s->objects || !s->masks || !s->outs)
         return vb_fail(err, VB_ENOMEM, "video '%s': %d objects", video, n);
     s->n_objects = n;
     s->first = s->video->n_frames;
@@ -124,9 +131,10 @@ static vb_status scene_init(vb_scene *s, const vb_dataset *d, const char *video,
             s->masklets[--rest] = m;
             continue;
         }
-        st = vb_prompt_from_mask(&s->prompts[k], &gt, kind, rule, err);
-        vb_mask_deinit(&gt);
-        if (st || (st = vb_mask_init(&s->masks[k], s->video->h, s->video->w, err)))
+        s->n_prompted++;
+        s->truth[k] = gt;
+        if ((st = vb_prompt_from_mask(&s->prompts[k], &gt, kind, o->point_rule, err)) ||
+            (st = vb_mask_init(&s->masks[k], s->video->h, s->video->w, err)))
             return st;
         s->masklets[k] = m;
         s->objects[k] = (vb_track_object){.prompt = &s->prompts[k]};
@@ -134,7 +142,6 @@ static vb_status scene_init(vb_scene *s, const vb_dataset *d, const char *video,
         s->outs[k].mask = &s->masks[k];
         if (s->objects[k].prompt_frame < s->first)
             s->first = s->objects[k].prompt_frame;
-        s->n_prompted++;
     }
     if (!s->n_prompted)
         return vb_fail(err, VB_EFORMAT, "video '%s': no masklet has a foreground pixel in any annotation", video);
@@ -148,26 +155,51 @@ static void frame_path(void *ctx, int place, char *buf, size_t n)
     vb_video_frame_path(buf, n, s->dataset, s->video, s->video->frames[place]);
 }
 
+/* What a frame's prompts were. */
+typedef struct {
+    int n;            /* objects conditioned */
+    double choice_ms; /* spent on choosing corrective clicks: the work of a user, not of the model */
+} vb_prompting;
+
+static vb_status prompt_object(const vb_model_ops *ops, vb_model *model, const vb_scene *s, int object, const vb_frame *frame, vb_prompting *out, vb_err *err)
+{
+    vb_mask *shown = &s->masks[object]; /* free until the step writes into it */
+    vb_status st = VB_OK;
+
+    for (int n = 1; n < s->clicks && st == VB_OK; n++)
+        if ((st = ops->prompt(model, object, frame, shown, err)) == VB_OK) {
+            double start = vb_now_ms();
+
+            st = vb_prompt_correct(&s->prompts[object], &s->truth[object], shown, err);
+            out->choice_ms += vb_now_ms() - start;
+        }
+    if (st == VB_OK)
+        st = ops->prompt(model, object, frame, NULL, err);
+    out->n++;
+    return st;
+}
+
 /* Prompts due on this frame, then the step. */
-static vb_status track_frame(const vb_model_ops *ops, vb_model *model, const vb_scene *s, const vb_frame *frame, vb_step *step, int *n_prompts, vb_err *err)
+static vb_status track_frame(const vb_model_ops *ops, vb_model *model, const vb_scene *s, const vb_frame *frame, vb_step *step, vb_prompting *out, vb_err *err)
 {
     vb_status st;
 
-    *n_prompts = 0;
+    *out = (vb_prompting){0};
     for (int i = 0; i < s->n_prompted; i++)
-        if (s->objects[i].prompt_frame == frame->frame_idx) {
-            if ((st = ops->prompt(model, i, frame, NULL, err)))
-                return st;
-            ++*n_prompts;
-        }
+        if (s->objects[i].prompt_frame == frame->frame_idx && (st = prompt_object(ops, model, s, i, frame, out, err)))
+            return st;
     return ops->step(model, frame, step, err);
 }
 
 static vb_status begin(vb_pipeline *p, const vb_scene *s, vb_err *err)
 {
+    const vb_options *o = &p->options;
     vb_clip clip = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .n_objects = s->n_prompted,
-                    .objects = s->objects, .fill_hole_area = p->options.fill_hole_area};
+                    .objects = s->objects, .fill_hole_area = o->fill_hole_area, .sprinkle_area = o->sprinkle_area,
+                    .non_overlap = o->non_overlap, .max_batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : 0};
 
+    for (int i = 0; i < s->n_prompted && s->clicks; i++)
+        s->prompts[i].n_points = 1; /* the corrective clicks of the tracking before were its own */
     return p->ops->begin(p->model, &clip, err);
 }
 
@@ -179,7 +211,8 @@ static vb_status warm_up(vb_pipeline *p, const vb_scene *s, vb_err *err)
     vb_reader *reader = NULL;
     const vb_decoded *frame;
     vb_step step = {.objects = s->outs};
-    int end = s->first + p->options.warmup_frames, n_prompts;
+    int end = s->first + p->options.warmup_frames;
+    vb_prompting prompting;
     vb_status st;
 
     if (end > s->video->n_frames)
@@ -189,7 +222,7 @@ static vb_status warm_up(vb_pipeline *p, const vb_scene *s, vb_err *err)
     if ((st = begin(p, s, err)) == VB_OK) {
         for (int i = s->first; i < end && st == VB_OK; i++)
             if ((st = vb_reader_next(reader, &frame, err)) == VB_OK)
-                st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = i, .rgb = frame->image.rgb}, &step, &n_prompts, err);
+                st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = i, .rgb = frame->image.rgb}, &step, &prompting, err);
         p->ops->end(p->model);
     }
     vb_reader_close(reader);
@@ -207,7 +240,7 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
     for (int place = s->first; place < s->video->n_frames; place++) {
         vb_frame_row *row = &t->frames[t->n_frames];
         const vb_decoded *decoded;
-        int n_prompts;
+        vb_prompting prompting;
 
         if (sink->stop && sink->stop(sink->ctx))
             return vb_fail(err, VB_EARG, "stopped");
@@ -218,13 +251,16 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
         row->first = place == s->first;
         row->annotated = vb_scoring_annotated(scoring, row->frame_idx);
         row->start_ms = vb_now_ms() - t0;
-        if ((st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &n_prompts, err)))
+        if ((st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &prompting, err)))
             return st;
+        t0 += prompting.choice_ms; /* the trial's clock stands still while clicks are chosen */
         row->end_ms = vb_now_ms() - t0;
         row->latency_ms = row->end_ms - row->start_ms;
-        row->prompted = n_prompts > 0;
+        row->prompted = prompting.n > 0;
         if (t->holes_filled >= 0)
             t->holes_filled += step.holes_filled;
+        if (t->sprinkles_removed >= 0)
+            t->sprinkles_removed += step.sprinkles_removed;
         memcpy(row->stage_ms, step.stage_ms, sizeof row->stage_ms);
         row->stage_ms[VB_STAGE_DECODE] = decoded->decode_ms;
         for (int i = 0; i < s->n_prompted; i++)
@@ -282,12 +318,17 @@ static vb_status describe_objects(const vb_scene *s, vb_trial *t, vb_err *err)
         memcpy(o->obj_id, s->masklets[i]->obj_id, sizeof o->obj_id);
         o->prompt_frame = -1;
         o->j = o->f = NAN;
-        if (i < s->n_prompted) {
+        if (i < s->n_prompted)
             o->prompt_frame = s->video->frames[s->objects[i].prompt_frame];
-            vb_prompt_text(o->prompt, sizeof o->prompt, &s->prompts[i]);
-        }
     }
     return VB_OK;
+}
+
+/* After tracking, which adds the corrective clicks. */
+static void describe_prompts(const vb_scene *s, vb_trial *t)
+{
+    for (int i = 0; i < s->n_prompted; i++)
+        vb_prompt_text(t->objects[i].prompt, sizeof t->objects[i].prompt, &s->prompts[i]);
 }
 
 static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink, vb_trial *t, vb_err *err)
@@ -313,7 +354,9 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
     t->n_video_frames = s->video->n_frames;
     t->order_in_block = trial;
     t->threads = p->threads;
+    t->clicks = s->clicks;
     t->holes_filled = p->options.fill_hole_area ? 0 : -1;
+    t->sprinkles_removed = p->options.sprinkle_area ? 0 : -1;
     vb_utc_now(t->from.started_utc);
     t->frames = calloc((size_t)s->video->n_frames, sizeof *t->frames);
     if (!score_ms || !t->frames) {
@@ -336,6 +379,7 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
     p->ops->end(p->model);
     if (st || (st = vb_scoring_finish(scoring, t, err)))
         goto out;
+    describe_prompts(s, t);
     t->wall_ms = vb_now_ms() - start;
     for (int i = 0; i < t->n_frames; i++)
         t->frames[i].stage_ms[VB_STAGE_SCORE] = score_ms[s->first + i];
@@ -416,10 +460,14 @@ vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_si
     vb_status ready, st = VB_OK; /* not ready: the same error for every trial */
 
     if ((ready = hold_setup(p, &b->setup, &why)) == VB_OK)
-        ready = scene_init(&scene, p->dataset, b->video, b->setup.prompt, p->options.point_rule, &why);
+        ready = scene_init(&scene, p->dataset, b->video, b->setup.prompt, &p->options, &why);
     for (int i = 0; i < b->n_trials && st == VB_OK; i++) {
         vb_trial t = {0};
-        vb_status ran = ready ? ready : run_trial(p, &scene, b, i, sink, &t, &why);
+        vb_status ran;
+
+        if (sink->stop && sink->stop(sink->ctx))
+            break;
+        ran = ready ? ready : run_trial(p, &scene, b, i, sink, &t, &why);
 
         if (sink->stop && sink->stop(sink->ctx)) {
             vb_trial_deinit(&t);
@@ -434,29 +482,17 @@ vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_si
     return st;
 }
 
-/* Which implementation of hole filling will run; refused where it was asked for by name and cannot. */
-static vb_status describe_postprocess(char *to, size_t n, const vb_options *o, vb_device device, vb_err *err)
-{
-    const char *which = "off";
-    vb_err why = {0};
-
-    if (o->fill_hole_area)
-        which = o->postprocess == VB_POST_CPU ? "cpu" : vb_backend_hole_filling(device, &why);
-    if (o->postprocess == VB_POST_CUDA && !strcmp(which, "cpu"))
-        return vb_fail(err, VB_EARG, "--postprocess cuda: %s; --postprocess auto takes the CPU code then", why.msg);
-    snprintf(to, n, "%s", which);
-    return VB_OK;
-}
-
 static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
 {
+    const vb_options *o = &p->options;
     vb_provenance *f = &p->from;
     vb_backend_info info;
     struct utsname u;
     char *options;
-    vb_status st = describe_postprocess(f->postprocess, sizeof f->postprocess, &p->options, p->device, err);
+    vb_status st;
 
-    if (st || (st = vb_options_json(&options, &p->options, err)))
+    if ((st = vb_postprocess_choose(f->postprocess, o->postprocess, o->fill_hole_area || o->sprinkle_area, p->device, err)) ||
+        (st = vb_options_json(&options, o, err)))
         return st;
     vb_backend_describe(&info, p->device);
     snprintf(f->options, sizeof f->options, "%s", options);
@@ -473,7 +509,7 @@ static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
     snprintf(f->driver, sizeof f->driver, "%s", info.driver);
     uname(&u);
     snprintf(f->arch, sizeof f->arch, "%.*s", (int)sizeof f->arch - 1, u.machine);
-    snprintf(f->point_rule, sizeof f->point_rule, "%s", vb_point_rule_name(p->options.point_rule));
+    snprintf(f->point_rule, sizeof f->point_rule, "%s", vb_point_rule_name(o->point_rule));
     return VB_OK;
 }
 

@@ -45,7 +45,8 @@ typedef struct {
     bool *ended; /* [block.n_trials] result or failure is on its way */
     vb_progress last; /* trial -1: none yet */
     double trial_ms, heard_ms, forwarded_ms; /* when the trial began, the engine spoke, progress was forwarded */
-    bool quit, stopped;
+    bool quit, draining, cut;
+    int signals; /* that came to this rank */
 } worker;
 
 static vb_status tell(worker *w, vb_msg_type type, uint64_t epoch, char *text, vb_err *err)
@@ -100,7 +101,18 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
 static vb_status ask_for_work(worker *w, vb_err *err)
 {
     drop_lease(w);
-    return tell(w, VB_MSG_REQUEST, 0, NULL, err);
+    return w->draining ? VB_OK : tell(w, VB_MSG_REQUEST, 0, NULL, err);
+}
+
+/* The trial that runs may end. An engine that has no room for the word is as good as told: it is being replaced or ends,
+ * and the coordinator's patience is limited. */
+static void drain(worker *w)
+{
+    bool sent;
+
+    if (!w->draining && w->epoch && w->child.pid)
+        (void)vb_channel_send(w->child.sock, VB_MSG_DRAIN, w->epoch, NULL, 0, -1, false, &sent, NULL);
+    w->draining = true;
 }
 
 /* The engine is gone or has to go (why: "hang"). With a lease, that is an attempt to report. */
@@ -174,6 +186,11 @@ static vb_status take_lease(worker *w, uint64_t epoch, const uint8_t *text, size
     if (!(w->ended = calloc((size_t)w->block.n_trials, sizeof *w->ended)))
         return vb_fail(err, VB_ENOMEM, "lease of %d trials", w->block.n_trials);
     w->epoch = epoch;
+    if (w->draining) { /* it was under way when the signal came */
+        if ((st = tell(w, VB_MSG_RETURNED, epoch, NULL, err)) == VB_OK)
+            drop_lease(w);
+        return st;
+    }
     w->last = (vb_progress){.trial = -1};
     w->trial_ms = w->heard_ms = vb_now_ms();
     st = w->child.pid ? VB_OK : start_engine(w, &why);
@@ -245,6 +262,9 @@ static vb_status on_coordinator(worker *w, const vb_msg *m, const uint8_t *paylo
         vb_child_end(&w->child, 0, &w->r->log);
         w->engine_up = false;
         return ask_for_work(w, err);
+    case VB_MSG_DRAIN:
+        drain(w);
+        return VB_OK;
     case VB_MSG_QUIT:
         w->quit = true;
         return VB_OK;
@@ -324,7 +344,8 @@ static vb_status on_engine(worker *w, const vb_msg *m, uint8_t *payload, int fd,
         *kept = true;
         return vb_outbox_add(w->outbox, VB_MSG_FAILED, w->epoch, payload, m->length, err);
     case VB_MSG_DONE:
-        if ((st = tell(w, VB_MSG_DONE, w->epoch, NULL, err)))
+    case VB_MSG_RETURNED:
+        if ((st = tell(w, m->type, w->epoch, NULL, err)))
             return st;
         return ask_for_work(w, err);
     default:
@@ -403,8 +424,12 @@ static vb_status round_of_work(worker *w, int *idle, vb_err *err)
     p[1] = (struct pollfd){full ? -1 : w->child.sock, POLLIN, 0};
     p[2] = (struct pollfd){w->child.log, POLLIN, 0};
     if (poll(p, 3, vb_link_pause_ms(*idle)) > 0) {
-        if (p[0].revents && vb_stop_wait(w->r->stop_fd, 0))
-            w->quit = w->stopped = true;
+        if (p[0].revents && vb_stop_wait(w->r->stop_fd, 0)) {
+            w->quit = w->cut = ++w->signals > 1;
+            drain(w);
+            if (w->signals == 1 && (st = tell(w, VB_MSG_DRAIN, 0, NULL, err)))
+                return st;
+        }
         if (p[2].revents)
             vb_child_read_log(&w->child, &w->r->log);
         if (p[1].revents && (st = hear_engine(w, &busy, err)))
@@ -427,7 +452,7 @@ static void tell_place(const vb_place *p)
     setenv("VB_LOCAL_SIZE", text, 1);
 }
 
-vb_status vb_worker_run(bool *stopped, const vb_rank *r, vb_err *err)
+vb_status vb_worker_run(bool *cut, const vb_rank *r, vb_err *err)
 {
     worker w = {.r = r, .silence_s = SILENCE_S};
     const char *silence = getenv("SAVBENCH_ENGINE_SILENCE_S");
@@ -442,9 +467,9 @@ vb_status vb_worker_run(bool *stopped, const vb_rank *r, vb_err *err)
         return st;
     while (st == VB_OK && !w.quit)
         st = round_of_work(&w, &idle, err);
-    *stopped = w.stopped;
+    *cut = w.cut;
     drop_lease(&w);
-    vb_child_end(&w.child, st || w.stopped ? 0 : GRACE_MS, &r->log);
+    vb_child_end(&w.child, st || w.cut ? 0 : GRACE_MS, &r->log);
     vb_outbox_free(w.outbox);
     return st;
 }

@@ -8,6 +8,6 @@
 
 #include "rank.h"
 
-vb_status vb_worker_run(bool *stopped, const vb_rank *r, vb_err *err); /* a vb_worker_fn */
+vb_status vb_worker_run(bool *cut, const vb_rank *r, vb_err *err); /* a vb_worker_fn */
 
 #endif

@@ -119,6 +119,7 @@ static void test_verdict_and_sha(void **state)
     assert_int_equal(vb_verdict_decode(&got, bytes, sizeof bytes, NULL), VB_EFORMAT);
     assert_int_equal(vb_verdict_decode(&got, bytes, 7, NULL), VB_EFORMAT);
     memset(hex, 'a', 64);
+    hex[64] = '\0';
     memcpy(hex, "0123456789", 11);
     hex[10] = 'f';
     assert_int_equal(vb_sha_from_hex(sha, hex, NULL), VB_OK);
