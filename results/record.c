@@ -176,17 +176,29 @@ static vb_status put_trial(int64_t *id, vb_db *db, int64_t video, int64_t varian
                    "INSERT INTO trial (video_id, variant_id, repetition, status, epoch, recorded_utc, run_id, device_id,"
                    " provenance_id, started_utc, shard, shard_sha256, shard_bytes, n_frames, n_objects, n_scored, j, f, jf,"
                    " n_timed, timed_ms, fps, wall_ms, warmup_ms, peak_device_bytes, peak_rss_bytes, weights_bytes,"
-                   " holes_filled, nonfinite, order_in_block, threads)"
+                   " holes_filled, nonfinite, order_in_block, threads, clicks, sprinkles_removed)"
                    " VALUES (?1, ?2, ?3, 'done', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
                    " ?20, ?21, ?22, ?23, CAST(?24 AS INTEGER), CAST(?25 AS INTEGER), CAST(?26 AS INTEGER),"
-                   " CAST(?27 AS INTEGER), ?28, ?29, ?30)",
-                   "iiiissiisssiiiidddiddddddddiii", video, variant, (int64_t)t->key.repetition, from->epoch,
+                   " CAST(?27 AS INTEGER), ?28, ?29, ?30, ?31, CAST(?32 AS INTEGER))",
+                   "iiiissiisssiiiidddiddddddddiiiid", video, variant, (int64_t)t->key.repetition, from->epoch,
                    from->recorded_utc, t->from.run_id, device, provenance, t->from.started_utc, from->shard, from->sha256,
                    from->bytes, (int64_t)t->n_frames, (int64_t)t->n_objects, n_scored, j, f, (j + f) / 2, n_timed,
                    n_timed ? timed_ms : NAN, n_timed && timed_ms > 0 ? 1000.0 * (double)n_timed / timed_ms : NAN, t->wall_ms,
-                   t->warmup_ms, told(device_bytes), told(t->peak_rss_bytes), told(t->weights_bytes), told(t->holes_filled), nonfinite, (int64_t)t->order_in_block, (int64_t)t->threads);
+                   t->warmup_ms, told(device_bytes), told(t->peak_rss_bytes), told(t->weights_bytes), told(t->holes_filled), nonfinite, (int64_t)t->order_in_block, (int64_t)t->threads, (int64_t)t->clicks, told(t->sprinkles_removed));
     *id = sqlite3_last_insert_rowid(vb_db_handle(db));
     return st;
+}
+
+/* What the shard's telemetry comes to; NaN, "" and -1 become NULL. */
+static vb_status put_telemetry(vb_db *db, int64_t trial, const vb_trial *t, vb_err *err)
+{
+    return vb_db_run(db, err,
+                     "UPDATE trial SET energy_j = ?2, idle_j = ?3, power_mean_w = ?4, power_max_w = ?5, temperature_max_c = ?6,"
+                     " gpu_clock_mhz = ?7, rss_bytes_per_frame = ?8, power_source = nullif(?9, ''), throttled = nullif(?10, -1),"
+                     " throttle_reasons = nullif(?11, ''), throttle_repeats = ?12, unified = ?13 WHERE trial_id = ?1",
+                     "idddddddsisii", trial, t->energy_j, t->idle_j, t->power_mean_w, t->power_max_w, t->temperature_max_c,
+                     t->gpu_clock_mhz, t->rss_bytes_per_frame, t->from.power_source, (int64_t)t->throttled,
+                     t->throttle_reasons, (int64_t)t->throttle_repeats, (int64_t)t->unified);
 }
 
 vb_status vb_record_done(vb_db *db, const vb_trial *t, const vb_record_source *from, vb_err *err)
@@ -205,7 +217,8 @@ vb_status vb_record_done(vb_db *db, const vb_trial *t, const vb_record_source *f
         (st = vb_db_run(db, err, "DELETE FROM trial WHERE video_id = ?1 AND variant_id = ?2 AND repetition = ?3", "iii", video,
                         variant, (int64_t)t->key.repetition)) ||
         (st = put_trial(&trial, db, video, variant, device, provenance, t, from, err)) ||
-        (st = put_objects(db, trial, video, t, err)) || (st = put_stages(db, trial, t, err)))
+        (st = put_objects(db, trial, video, t, err)) || (st = put_stages(db, trial, t, err)) ||
+        (st = put_telemetry(db, trial, t, err)))
         return st;
     return put_attention(db, trial, t, err);
 }

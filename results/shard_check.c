@@ -73,11 +73,23 @@ static vb_status check_rest(const vb_trial *t, vb_err *err)
     for (int32_t i = 0; i < t->n_attention; i++)
         if (t->attention[i].calls < 0)
             REFUSE("attention", i, "calls is negative");
+    for (int32_t i = 0; i < t->n_telemetry; i++)
+        if (!isfinite(t->telemetry[i].t_ms) || (i > 0 && t->telemetry[i].t_ms < t->telemetry[i - 1].t_ms) ||
+            t->telemetry[i].throttle < -1 || isinf(t->telemetry[i].power_w) || isinf(t->telemetry[i].energy_j))
+            REFUSE("telemetry", i, "t_ms does not ascend, or a value is not finite");
+    for (int32_t i = 0; i < t->n_sensors; i++)
+        if (t->sensors[i].n < 0)
+            REFUSE("sensors", i, "n is negative");
+    if (isinf(t->energy_j) || t->energy_j < 0 || isinf(t->idle_j) || t->idle_j < 0 || isinf(t->power_mean_w) ||
+        isinf(t->power_max_w) || isinf(t->temperature_max_c) || isinf(t->gpu_clock_mhz) ||
+        isinf(t->rss_bytes_per_frame) || t->throttled < -1 || t->throttled > 1 || t->throttle_repeats < 0 ||
+        t->unified < 0 || t->unified > 1)
+        return vb_fail(err, VB_EFORMAT, "shard: a number from telemetry is out of range");
     if (t->h < 1 || t->w < 1 || t->h > VB_MAX_SIDE || t->w > VB_MAX_SIDE)
         return vb_fail(err, VB_EFORMAT, "shard: a video of %d x %d pixels", t->h, t->w);
-    if (t->n_video_frames < 0 || t->order_in_block < 0 || t->threads < 0 || !time_ok(t->warmup_ms) ||
+    if (t->n_video_frames < 0 || t->order_in_block < 0 || t->threads < 0 || t->clicks < 0 || !time_ok(t->warmup_ms) ||
         !time_ok(t->wall_ms) || t->peak_device_bytes < -1 || t->peak_rss_bytes < -1 || t->weights_bytes < -1 ||
-        t->holes_filled < -1)
+        t->holes_filled < -1 || t->sprinkles_removed < -1)
         return vb_fail(err, VB_EFORMAT, "shard: a number of the trial is negative or not finite");
     return VB_OK;
 }

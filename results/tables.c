@@ -83,18 +83,59 @@ static const vb_column attention_columns[] = {
 };
 TABLE(VB_TABLE_ATTENTION, "attention", vb_attention_row, attention_columns);
 
+static const vb_column telemetry_columns[] = {
+    COL(vb_telemetry_row, t_ms, F64, "ms"),
+    COL(vb_telemetry_row, power_w, F64, "W"),
+    COL(vb_telemetry_row, energy_j, F64, "J"),
+    COL(vb_telemetry_row, gpu_clock_mhz, F64, "MHz"),
+    COL(vb_telemetry_row, memory_clock_mhz, F64, "MHz"),
+    COL(vb_telemetry_row, cpu_clock_mhz, F64, "MHz"),
+    COL(vb_telemetry_row, gpu_load, F64, "1"),
+    COL(vb_telemetry_row, temperature_c, F64, "C"),
+    COL(vb_telemetry_row, temperature_max_c, F64, "C"),
+    COL(vb_telemetry_row, device_bytes, F64, "bytes"),
+    COL(vb_telemetry_row, available_bytes, F64, "bytes"),
+    COL(vb_telemetry_row, rss_bytes, F64, "bytes"),
+    COL(vb_telemetry_row, throttle, I64, "1"),
+};
+TABLE(VB_TABLE_TELEMETRY, "telemetry", vb_telemetry_row, telemetry_columns);
+
+static const vb_column sensor_columns[] = {
+    COL(vb_sensor_row, sensor, TEXT, ""),
+    COL(vb_sensor_row, kind, TEXT, ""),
+    COL(vb_sensor_row, unit, TEXT, ""),
+    COL(vb_sensor_row, n, I32, "1"),
+    COL(vb_sensor_row, mean, F64, "unit"),
+    COL(vb_sensor_row, min, F64, "unit"),
+    COL(vb_sensor_row, max, F64, "unit"),
+};
+TABLE(VB_TABLE_SENSORS, "sensors", vb_sensor_row, sensor_columns);
+
 static const vb_column trial_columns[] = {
     COL(vb_trial, h, I32, "pixels"),
     COL(vb_trial, w, I32, "pixels"),
     COL(vb_trial, n_video_frames, I32, "frames"),
     COL(vb_trial, order_in_block, I32, "1"),
     COL(vb_trial, threads, I32, "1"),
+    COL(vb_trial, clicks, I32, "1"),
     COL(vb_trial, warmup_ms, F64, "ms"),
     COL(vb_trial, wall_ms, F64, "ms"),
     COL(vb_trial, peak_device_bytes, I64, "bytes"),
     COL(vb_trial, peak_rss_bytes, I64, "bytes"),
     COL(vb_trial, weights_bytes, I64, "bytes"),
     COL(vb_trial, holes_filled, I64, "pixels"),
+    COL(vb_trial, energy_j, F64, "J"),
+    COL(vb_trial, idle_j, F64, "J"),
+    COL(vb_trial, power_mean_w, F64, "W"),
+    COL(vb_trial, power_max_w, F64, "W"),
+    COL(vb_trial, temperature_max_c, F64, "C"),
+    COL(vb_trial, gpu_clock_mhz, F64, "MHz"),
+    COL(vb_trial, rss_bytes_per_frame, F64, "bytes"),
+    COL(vb_trial, throttled, I32, "1"),
+    COL(vb_trial, throttle_repeats, I32, "1"),
+    COL(vb_trial, unified, I32, "1"),
+    COL(vb_trial, throttle_reasons, TEXT, ""),
+    COL(vb_trial, sprinkles_removed, I64, "pixels"),
 #define PROVENANCE(name, size) \
     {#name, "", VB_COL_TEXT, offsetof(vb_trial, from) + offsetof(vb_provenance, name), size},
     VB_PROVENANCE(PROVENANCE)

@@ -65,12 +65,36 @@ typedef struct {
     int64_t calls;
 } vb_attention_row;
 
+/* A row of /telemetry: one sample of the device and its host while the trial ran. NaN: not told. */
+typedef struct {
+    double t_ms;              /* since the trial began, as start_ms of /frames; below 0: just before */
+    double power_w;           /* of power_source */
+    double energy_j;          /* counter of power_source, where it has one; counts from the first sample on */
+    double gpu_clock_mhz, memory_clock_mhz;
+    double cpu_clock_mhz;     /* mean over cores */
+    double gpu_load;          /* 0..1, as the driver tells */
+    double temperature_c;     /* of the device */
+    double temperature_max_c; /* of the hottest zone */
+    double device_bytes;      /* device memory in use, by anyone */
+    double available_bytes;   /* host memory that could be had */
+    double rss_bytes;         /* resident set of the engine */
+    int64_t throttle;         /* vb_throttle bits (nvml.h); -1: not told */
+} vb_telemetry_row;
+
+/* A row of /sensors: one sensor over the trial; n 0: it never told. */
+typedef struct {
+    char sensor[48]; /* "VDD_IN", "gpu-thermal" */
+    char kind[16], unit[8];
+    int32_t n;
+    double mean, min, max;
+} vb_sensor_row;
+
 /* Strings of provenance: HDF5 attributes of the shard and columns of the database by the same names. */
 #define VB_PROVENANCE(X)                                                                             \
     X(savbench_version, 32) X(git_revision, 48) X(run_id, 40) X(host, 64) X(device_kind, 16)         \
     X(device, 96) X(device_uuid, 64) X(capability, 16) X(torch, 48) X(cuda, 32) X(driver, 32)        \
     X(arch, 16) X(power_mode, 48) X(checkpoint, 256) X(checkpoint_sha256, 65) X(postprocess, 16)     \
-    X(started_utc, 32) X(point_rule, 16) X(options, 2048) X(deviation, 160)
+    X(power_source, 96) X(started_utc, 32) X(point_rule, 16) X(options, 2048) X(deviation, 160)
 typedef struct {
 #define VB_FIELD(name, size) char name[size];
     VB_PROVENANCE(VB_FIELD)
@@ -84,13 +108,30 @@ typedef struct {
     int32_t n_video_frames; /* tracked length */
     int32_t order_in_block; /* place in the block's seeded order, 0, 1, ... */
     int32_t threads;      /* CPU threads of the engine */
+    int32_t clicks;       /* per object: the first one and corrective ones; 0: the prompt is a box or a mask */
     double warmup_ms;     /* configure + warm-up frames before the trial; not inside any number below */
     double wall_ms;       /* first decode to last score */
     int64_t peak_device_bytes; /* -1: not told */
     int64_t peak_rss_bytes;    /* -1: not told */
     int64_t weights_bytes;
     int64_t holes_filled; /* pixels changed by hole filling, -1: off */
+    int64_t sprinkles_removed; /* pixels changed by sprinkle removal, -1: off */
 
+    /* from telemetry, METRICS.md; NaN: not told */
+    double energy_j;          /* first frame's start to last frame's end */
+    double idle_j;            /* what the device would have taken in that time with nothing to do */
+    double power_mean_w, power_max_w;
+    double temperature_max_c; /* of the device */
+    double gpu_clock_mhz;     /* mean */
+    double rss_bytes_per_frame; /* growth */
+    int32_t throttled;        /* 1: a clock was held down by heat, supply or the board; 0: none was; -1: not told */
+    int32_t throttle_repeats; /* how often it ran before and was thrown away (--on-throttle repeat) */
+    int32_t unified;          /* 1: device and host share one memory; 0: they do not */
+    char throttle_reasons[64]; /* vb_throttle_text of all samples, the power cap too */
+
+    int32_t n_telemetry, n_sensors;
+    vb_telemetry_row *telemetry; /* owned */
+    vb_sensor_row *sensors;      /* owned */
     int32_t n_frames, n_scores, n_objects, n_masks, n_attention, n_overlays;
     vb_frame_row *frames; /* owned, as all arrays below */
     vb_score_row *scores;

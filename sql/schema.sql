@@ -91,7 +91,7 @@ CREATE TABLE provenance (
   driver            TEXT NOT NULL,
   checkpoint        TEXT NOT NULL,
   checkpoint_sha256 TEXT NOT NULL,
-  postprocess       TEXT NOT NULL,
+  postprocess       TEXT NOT NULL, -- what filled holes and removed sprinkles: 'cuda', 'cpu', 'off'
   point_rule        TEXT NOT NULL,
   options           TEXT NOT NULL,
   deviation         TEXT NOT NULL,
@@ -134,8 +134,21 @@ CREATE TABLE trial (
   peak_device_bytes INTEGER,
   peak_rss_bytes    INTEGER,
   weights_bytes     INTEGER,
-  energy_j          REAL,
-  holes_filled      INTEGER,     -- pixels
+  energy_j          REAL,        -- of power_source, from the first frame's start to the last frame's end
+  idle_j            REAL,        -- its part that the device takes with nothing to do
+  power_mean_w      REAL,
+  power_max_w       REAL,
+  temperature_max_c REAL,
+  gpu_clock_mhz     REAL,        -- mean
+  rss_bytes_per_frame REAL,      -- growth of the engine's resident memory
+  power_source      TEXT,        -- 'nvml', the rails of a board, 'rapl ...'
+  throttled         INTEGER,     -- 1: heat, supply or the board held a clock down
+  throttle_reasons  TEXT,
+  throttle_repeats  INTEGER,     -- throttled tries before this one (--on-throttle repeat)
+  unified           INTEGER,     -- 1: device and host share one memory
+  clicks            INTEGER,     -- per object of a point prompt; 0: box or mask
+  holes_filled      INTEGER,     -- pixels; NULL: off
+  sprinkles_removed INTEGER,     -- likewise
   nonfinite         INTEGER,     -- NaN and Inf among mask logits
   order_in_block    INTEGER,
   threads           INTEGER,

@@ -5,7 +5,7 @@
 -- One row per trial, done or failed, with the words that name it.
 CREATE VIEW record AS
 SELECT t.trial_id, v.video, a.tag, t.repetition, t.status, h.host, c.label AS device, t.jf, t.j, t.f, t.n_scored,
-       t.n_frames, t.fps, l.median_ms AS latency_median_ms, l.p95_ms AS latency_p95_ms, t.wall_ms, t.warmup_ms,
+       t.n_frames, t.clicks, p.postprocess, t.fps, l.median_ms AS latency_median_ms, l.p95_ms AS latency_p95_ms, t.wall_ms, t.warmup_ms,
        t.peak_device_bytes, t.peak_rss_bytes, t.nonfinite, p.checkpoint, p.savbench_version, p.torch, p.cuda,
        p.driver, t.run_id, t.started_utc, t.recorded_utc, t.shard, t.shard_sha256, t.code, t.reason
 FROM trial t

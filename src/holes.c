@@ -1,10 +1,11 @@
-/* Connected components by union-find over horizontal runs, and hole filling on top; see holes.h.
+/* Connected components by union-find over horizontal runs, and the changing of small ones on top; see holes.h.
  *
  * Runs are found in row order and the root of a set is always its first run, so that a component's label, its
  * first pixel, needs no second search. 8-connected: runs of neighbouring rows touch when they overlap after
  * one is widened by a pixel on both sides. */
 #include "holes.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,36 +110,47 @@ vb_status vb_label_components(int32_t *labels, int32_t *areas, const uint8_t *fg
     return VB_OK;
 }
 
-vb_status vb_fill_holes(float *logits, int h, int w, int max_area, int64_t *n_filled, vb_err *err)
+/* Components of the pixels that are foreground or not, as asked for, get the value where they are small. */
+static vb_status change_small(float *logits, int h, int w, bool foreground, float value, int max_area, int64_t *n_changed, vb_err *err)
 {
     vb_status st = check_size(h, w, err);
-    uint8_t *background = NULL;
+    uint8_t *side = NULL;
     run *r = NULL;
     int32_t n = 0;
-    int64_t filled = 0;
+    int64_t changed = 0;
 
     if (st)
         return st;
     if (max_area > 0) {
         const size_t pixels = (size_t)h * (size_t)w;
 
-        if (!(background = malloc(pixels))) {
-            st = vb_fail(err, VB_ENOMEM, "host memory for hole filling on %d x %d pixels", w, h);
+        if (!(side = malloc(pixels))) {
+            st = vb_fail(err, VB_ENOMEM, "host memory for small components of %d x %d pixels", w, h);
             goto out;
         }
         for (size_t i = 0; i < pixels; i++)
-            background[i] = logits[i] <= 0; /* NaN is no background, as in upstream's comparison */
-        if ((st = label_runs(&r, &n, background, h, w, err)))
+            side[i] = foreground ? logits[i] > 0 : logits[i] <= 0; /* NaN is neither, as in upstream's comparisons */
+        if ((st = label_runs(&r, &n, side, h, w, err)))
             goto out;
         for (int32_t i = 0; i < n; i++)
             if (r[find_root(r, i)].area <= max_area)
-                for (int32_t p = r[i].begin; p < r[i].end; p++, filled++)
-                    logits[p] = 0.1f;
+                for (int32_t p = r[i].begin; p < r[i].end; p++, changed++)
+                    logits[p] = value;
     }
-    if (n_filled)
-        *n_filled = filled;
+    if (n_changed)
+        *n_changed = changed;
 out:
-    free(background);
+    free(side);
     free(r);
     return st;
+}
+
+vb_status vb_fill_holes(float *logits, int h, int w, int max_area, int64_t *n_filled, vb_err *err)
+{
+    return change_small(logits, h, w, false, VB_HOLE_LOGIT, max_area, n_filled, err);
+}
+
+vb_status vb_remove_sprinkles(float *logits, int h, int w, int max_area, int64_t *n_removed, vb_err *err)
+{
+    return change_small(logits, h, w, true, VB_SPRINKLE_LOGIT, max_area, n_removed, err);
 }

@@ -1,98 +1,14 @@
-/* Prompts from ground-truth masks by rule, from the words of `track --object`, and back to words.
- *
- * The center rule needs the distance of each foreground pixel to the nearest background pixel, exactly. It is
- * computed in integers (squared) in two passes over the foreground's bounding box. No scaling to model size. */
+/* Prompts from ground-truth masks by rule, from the words of `track --object`, and back to words. Points are video
+ * pixels: scaling to the network's input is the model's affair. */
 #include "prompt.h"
 
+#include "center.h"
 #include "image_io.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    int x0, y0, x1, y1; /* inclusive */
-    int64_t area, sum_x, sum_y;
-} extent;
-
-/* False when the mask is empty. */
-static bool find_extent(extent *e, const vb_mask *m)
-{
-    *e = (extent){m->w, m->h, -1, -1, 0, 0, 0};
-    for (int y = 0; y < m->h; y++)
-        for (size_t i = 0; i < m->stride; i++)
-            for (uint64_t bits = m->bits[(size_t)y * m->stride + i]; bits; bits &= bits - 1) {
-                const int x = (int)(i * 64) + __builtin_ctzll(bits);
-
-                e->x0 = x < e->x0 ? x : e->x0;
-                e->x1 = x > e->x1 ? x : e->x1;
-                e->y0 = y < e->y0 ? y : e->y0;
-                e->y1 = y;
-                e->area++;
-                e->sum_x += x;
-                e->sum_y += y;
-            }
-    return e->area > 0;
-}
-
-/* Squared distance from column x of a row to the nearest background, when column k is 'up[k]' rows away from one. */
-static int64_t nearest_in_row(const int32_t *up, int n, int x)
-{
-    int64_t best = (int64_t)up[x] * up[x];
-
-    /* Columns further away than the best so far cannot win. Columns -1 and n are background. */
-    for (int64_t d = 1; d * d < best; d++) {
-        const int64_t left = x - d >= 0 ? up[x - d] : 0, right = x + d < n ? up[x + d] : 0;
-        const int64_t side = left < right ? left : right;
-
-        if (d * d + side * side < best)
-            best = d * d + side * side;
-    }
-    return best;
-}
-
-/* What surrounds the bounding box is background, like what lies outside the picture. */
-static vb_status find_center(int *cx, int *cy, const vb_mask *m, const extent *e, vb_err *err)
-{
-    const int w = e->x1 - e->x0 + 1, h = e->y1 - e->y0 + 1;
-    int32_t *up = malloc((size_t)w * (size_t)h * sizeof *up);
-    int64_t best = 0;
-
-    if (!up)
-        return vb_fail(err, VB_ENOMEM, "host memory for the center of a mask of %d x %d", m->w, m->h);
-    for (int x = 0; x < w; x++) {
-        int32_t d = 0;
-
-        for (int y = 0; y < h; y++)
-            up[(size_t)y * (size_t)w + (size_t)x] = d = vb_mask_get(m, e->y0 + y, e->x0 + x) ? d + 1 : 0;
-        d = 0;
-        for (int y = h - 1; y >= 0; y--) {
-            int32_t *at = &up[(size_t)y * (size_t)w + (size_t)x];
-
-            d = *at ? d + 1 : 0;
-            *at = d < *at ? d : *at;
-        }
-    }
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            const int32_t *row = up + (size_t)y * (size_t)w;
-            int64_t d;
-
-            if ((int64_t)row[x] * row[x] <= best)
-                continue;
-            d = nearest_in_row(row, w, x);
-            /* upstream compares float32 roots, which are equal for some neighbouring squares over 2^22 */
-            if (d > best && sqrtf((float)d) > sqrtf((float)best)) {
-                best = d;
-                *cx = e->x0 + x;
-                *cy = e->y0 + y;
-            }
-        }
-    free(up);
-    return VB_OK;
-}
 
 void vb_prompt_deinit(vb_prompt *p)
 {
@@ -111,12 +27,13 @@ static vb_status copy_mask(vb_mask *out, const vb_mask *m, vb_err *err)
 
 vb_status vb_prompt_from_mask(vb_prompt *out, const vb_mask *gt, vb_prompt_kind kind, vb_point_rule rule, vb_err *err)
 {
-    extent e;
+    vb_extent e;
     int x = 0, y = 0;
+    int64_t squared;
     vb_status st = VB_OK;
 
     memset(out, 0, sizeof *out);
-    if (!find_extent(&e, gt))
+    if (!vb_mask_extent(&e, gt))
         return vb_fail(err, VB_EARG, "no prompt from an empty mask");
     switch (kind) {
     case VB_PROMPT_POINT:
@@ -127,7 +44,7 @@ vb_status vb_prompt_from_mask(vb_prompt *out, const vb_mask *gt, vb_prompt_kind 
             out->xy[0][1] = (float)((double)e.sum_y / (double)e.area);
             break;
         }
-        st = find_center(&x, &y, gt, &e, err);
+        st = vb_mask_center(&x, &y, &squared, gt, &e, err);
         out->xy[0][0] = (float)x;
         out->xy[0][1] = (float)y;
         break;
@@ -147,6 +64,42 @@ vb_status vb_prompt_from_mask(vb_prompt *out, const vb_mask *gt, vb_prompt_kind 
     }
     if (st)
         vb_prompt_deinit(out);
+    return st;
+}
+
+/* The pixels that a has and b has not; their center and its squared distance from the border, 0 0 and 0 for none. */
+static vb_status center_of_rest(int *x, int *y, int64_t *squared, vb_mask *scratch, const vb_mask *a, const vb_mask *b, vb_err *err)
+{
+    vb_extent e;
+
+    *x = *y = 0;
+    *squared = 0;
+    for (size_t i = 0; i < (size_t)a->h * a->stride; i++)
+        scratch->bits[i] = a->bits[i] & ~b->bits[i];
+    return vb_mask_extent(&e, scratch) ? vb_mask_center(x, y, squared, scratch, &e, err) : VB_OK;
+}
+
+vb_status vb_prompt_correct(vb_prompt *p, const vb_mask *gt, const vb_mask *shown, vb_err *err)
+{
+    int missed_x, missed_y, extra_x, extra_y;
+    int64_t missed, extra;
+    vb_mask rest = {0};
+    bool add; /* the click adds to the mask */
+    vb_status st;
+
+    if (gt->h != shown->h || gt->w != shown->w)
+        return vb_fail(err, VB_ESHAPE, "corrective click: the mask shown is %d x %d, the ground truth %d x %d", shown->w, shown->h, gt->w, gt->h);
+    if (p->n_points == VB_MAX_POINTS)
+        return vb_fail(err, VB_EARG, "corrective click: a prompt holds at most %d points", VB_MAX_POINTS);
+    if ((st = vb_mask_init(&rest, gt->h, gt->w, err)) || (st = center_of_rest(&missed_x, &missed_y, &missed, &rest, gt, shown, err)) ||
+        (st = center_of_rest(&extra_x, &extra_y, &extra, &rest, shown, gt, err)))
+        goto out;
+    add = vb_center_deeper(missed, extra);
+    p->xy[p->n_points][0] = (float)(add ? missed_x : extra_x);
+    p->xy[p->n_points][1] = (float)(add ? missed_y : extra_y);
+    p->label[p->n_points++] = add;
+out:
+    vb_mask_deinit(&rest);
     return st;
 }
 

@@ -26,11 +26,19 @@ void vb_prompt_deinit(vb_prompt *p);
 
 /* The prompt of a kind from one ground-truth mask.
  *   center    the foreground pixel farthest from the background (border counts as background), first
- *             in row order; as sam2@2b90b9f sam2/modeling/sam2_utils.py:230-260 (method "center")
+ *             in row order; as sam2@2b90b9f sam2/modeling/sam2_utils.py:252-314 (method "center")
  *   centroid  mean of the foreground coordinates, as the ancestor
  *   box       x0 y0 x1 y1 of the foreground, inclusive pixels
  * VB_EARG when the mask is empty. */
 vb_status vb_prompt_from_mask(vb_prompt *out, const vb_mask *gt, vb_prompt_kind kind, vb_point_rule rule, vb_err *err);
+
+/* Appends the next corrective click on a mask shown for the points so far: the center of what is wrong. Of the pixels
+ * missed (ground truth alone) and those too many (shown alone) it is the region whose center lies farther from its
+ * border; label 1 where that is what was missed, 0 also where both are equally far. Where nothing is wrong the rule
+ * gives the first pixel of the picture with label 0.
+ * VB_ESHAPE when the sizes differ, VB_EARG with VB_MAX_POINTS points, VB_ENOMEM.
+ * Source: sam2@2b90b9f sam2/modeling/sam2_utils.py:252-314 (sample_one_point_from_error_center, with its padding) */
+vb_status vb_prompt_correct(vb_prompt *p, const vb_mask *gt, const vb_mask *shown, vb_err *err);
 
 /* SPEC of `track --object`: parts joined by '+': point:X,Y,LABEL[;X,Y,LABEL...], box:X0,Y0,X1,Y1, mask:FILE.png
  * (alone; the file is read here). Nothing is known of the video's size yet. VB_EARG, or as vb_png_read_mask. */

@@ -66,6 +66,19 @@ vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err)
     return VB_OK;
 }
 
+vb_status vb_postprocess_choose(char which[VB_POSTPROCESS_NAME], vb_postprocess asked, bool wanted, vb_device device, vb_err *err)
+{
+    const char *what = "off";
+    vb_err why = {0};
+
+    if (wanted)
+        what = asked == VB_POST_CPU ? "cpu" : vb_backend_hole_filling(device, &why);
+    if (asked == VB_POST_CUDA && !strcmp(what, "cpu"))
+        return vb_fail(err, VB_EARG, "--postprocess cuda: %s; --postprocess auto takes the CPU code then", why.msg);
+    snprintf(which, VB_POSTPROCESS_NAME, "%s", what);
+    return VB_OK;
+}
+
 void vb_device_name(char *buf, size_t n, vb_device device)
 {
     vb_backend_info info;

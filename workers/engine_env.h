@@ -3,6 +3,7 @@
 #define VB_ENGINE_ENV_H
 
 #include "model.h"
+#include "options.h"
 
 #include <stdint.h>
 
@@ -17,6 +18,11 @@ int vb_default_threads(void);
 /* --device: "auto", "cpu", "cuda", "cuda:N". auto and cuda take the device of the local rank; auto without a GPU in
  * build or machine is the CPU. VB_EARG where what is asked for is not there. */
 vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err);
+
+/* The record's word for what fills holes and removes sprinkles: "cuda", "cpu", "off" (where neither is wanted). VB_EARG
+ * where CUDA was asked for by name and the device or build has no kernel; starts CUDA. */
+#define VB_POSTPROCESS_NAME 16
+vb_status vb_postprocess_choose(char which[VB_POSTPROCESS_NAME], vb_postprocess asked, bool wanted, vb_device device, vb_err *err);
 
 /* The device's name as every record has it: the GPU's, or the processor's model name. */
 void vb_device_name(char *buf, size_t n, vb_device device);

@@ -38,7 +38,7 @@ typedef struct {
     const vb_weight_fill *fills;
     size_t n_fills;
     int threads; /* CPU threads, 0: libtorch's choice */
-    bool holes_on_cpu; /* holes are filled by the CPU code though vb_backend_hole_filling says "cuda" */
+    bool holes_on_cpu; /* holes and sprinkles are the CPU code's affair though vb_backend_hole_filling says "cuda" */
 } vb_model_config;
 
 typedef struct {
@@ -94,6 +94,7 @@ typedef struct {
 typedef struct {
     vb_object_out *objects;        /* [n_objects], the caller's array */
     int64_t holes_filled;          /* pixels changed by hole filling, of all objects, prompts before this step included */
+    int64_t sprinkles_removed;     /* likewise by sprinkle removal */
     double stage_ms[VB_STAGE_COUNT]; /* written by the model: preprocess .. postprocess, others left as they are */
 } vb_step;
 

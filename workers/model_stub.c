@@ -1,8 +1,11 @@
 /* The model without torch: every frame shows the prompt's mask. All of scheduling, storage and scoring runs on it.
  *
- *   point  a disc around the first foreground point, radius 5 % of the shorter side
+ *   point  a disc of radius 5 % of the shorter side around each point: set where its label is 1, cleared where it is 0,
+ *          in the order of the points
  *   box    the filled box
  *   mask   the mask
+ *
+ * It has no logits, hence neither holes nor sprinkles; without overlaps, a pixel is the first object's that shows it.
  *
  * Faults for the tests of everything that must survive an engine: SAVBENCH_STUB_FAULT=ACTION:WIDTH:FRAME[:FILE]
  * acts at frame FRAME of each video that is WIDTH pixels wide (0: any). ACTION is kill, segv, abort, stop (signals
@@ -133,16 +136,19 @@ static vb_status stub_begin(vb_model *m, const vb_clip *clip, vb_err *err)
     return VB_OK;
 }
 
-/* Sets the pixels of one row from x0 to x1, both inclusive, as far as they lie in the mask. */
-static void fill_row(vb_mask *m, int y, int x0, int x1)
+/* Sets or clears the pixels of one row from x0 to x1, both inclusive, as far as they lie in the mask. */
+static void fill_row(vb_mask *m, int y, int x0, int x1, bool set)
 {
     x0 = x0 < 0 ? 0 : x0;
     x1 = x1 >= m->w ? m->w - 1 : x1;
-    for (int x = x0; y >= 0 && y < m->h && x <= x1; x++)
-        m->bits[(size_t)y * m->stride + (size_t)x / 64] |= (uint64_t)1 << (x % 64);
+    for (int x = x0; y >= 0 && y < m->h && x <= x1; x++) {
+        uint64_t *word = &m->bits[(size_t)y * m->stride + (size_t)x / 64], bit = (uint64_t)1 << (x % 64);
+
+        *word = set ? *word | bit : *word & ~bit;
+    }
 }
 
-static void fill_disc(vb_mask *m, float cx, float cy)
+static void fill_disc(vb_mask *m, float cx, float cy, bool set)
 {
     double r = 0.05 * (m->h < m->w ? m->h : m->w);
 
@@ -151,7 +157,7 @@ static void fill_disc(vb_mask *m, float cx, float cy)
         double dy = y - (double)cy, half = r * r - dy * dy;
 
         if (half >= 0)
-            fill_row(m, y, (int)ceil(cx - sqrt(half)), (int)floor(cx + sqrt(half)));
+            fill_row(m, y, (int)ceil(cx - sqrt(half)), (int)floor(cx + sqrt(half)), set);
     }
 }
 
@@ -160,7 +166,7 @@ static void fill_box(vb_mask *m, const float box[4])
     int y0 = (int)fmaxf(box[1], 0), y1 = (int)fminf(box[3], (float)(m->h - 1));
 
     for (int y = y0; y <= y1; y++)
-        fill_row(m, y, (int)fmaxf(box[0], 0), (int)fminf(box[2], (float)(m->w - 1)));
+        fill_row(m, y, (int)fmaxf(box[0], 0), (int)fminf(box[2], (float)(m->w - 1)), true);
 }
 
 static vb_status stub_prompt(vb_model *m, int object, const vb_frame *frame, vb_mask *shown_out, vb_err *err)
@@ -177,17 +183,25 @@ static vb_status stub_prompt(vb_model *m, int object, const vb_frame *frame, vb_
             return vb_fail(err, VB_ESHAPE, "stub: prompt mask %dx%d for a video of %dx%d", p->mask.w, p->mask.h,
                            shown->w, shown->h);
         memcpy(shown->bits, p->mask.bits, (size_t)shown->h * shown->stride * sizeof *shown->bits);
-    } else if (p->has_box) {
-        fill_box(shown, p->box);
     } else {
+        memset(shown->bits, 0, (size_t)shown->h * shown->stride * sizeof *shown->bits);
+        if (p->has_box)
+            fill_box(shown, p->box);
         for (int i = 0; i < p->n_points; i++)
-            if (p->label[i] == 1)
-                fill_disc(shown, p->xy[i][0], p->xy[i][1]);
+            fill_disc(shown, p->xy[i][0], p->xy[i][1], p->label[i] == 1);
     }
     m->prompted[object] = true;
     if (shown_out)
         memcpy(shown_out->bits, shown->bits, (size_t)shown->h * shown->stride * sizeof *shown->bits);
     return VB_OK;
+}
+
+/* Leaves to a mask what none of the objects before it shows. */
+static void take_away(vb_mask *m, const vb_object_out *before, int n)
+{
+    for (int k = 0; k < n; k++)
+        for (size_t i = 0; before[k].active && i < (size_t)m->h * m->stride; i++)
+            m->bits[i] &= ~before[k].mask->bits[i];
 }
 
 static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err)
@@ -207,6 +221,8 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
         if (!o->active)
             continue;
         memcpy(o->mask->bits, m->shown[i].bits, (size_t)m->clip.h * m->shown[i].stride * sizeof(uint64_t));
+        if (m->clip.non_overlap)
+            take_away(o->mask, out->objects, i);
         o->predicted_iou = 1;
         o->object_score = 10;
         o->nonfinite = 0;
@@ -214,7 +230,7 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
     for (int s = VB_STAGE_PREPROCESS; s <= VB_STAGE_POSTPROCESS; s++)
         out->stage_ms[s] = 0;
     out->stage_ms[VB_STAGE_MASK_DECODE] = vb_now_ms() - t0;
-    out->holes_filled = 0;
+    out->holes_filled = out->sprinkles_removed = 0;
     return VB_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "engine_env.h"
 #include "image_io.h"
 #include "models.h"
+#include "options.h"
 #include "overlay.h"
 #include "reader.h"
 #include "timing.h"
@@ -29,8 +30,9 @@ typedef struct {
 typedef struct {
     /* as given */
     const char *model_word, *checkpoint, *frames_dir, *dtype, *bank, *frame_order, *masks_dir, *overlay_dir, *dump_path, *device;
-    int image_size, limit_frames, fill_hole_area, threads;
-    bool dump_trace;
+    int image_size, limit_frames, fill_hole_area, sprinkle_area, threads;
+    int postprocess, objects_how; /* vb_postprocess, vb_objects */
+    bool dump_trace, non_overlap;
     int n_fills;
     vb_weight_fill fills[MAX_FILLS];
     char *fill_keys[MAX_FILLS]; /* owned */
@@ -103,6 +105,16 @@ static vb_status set_weight(void *p, const char *value, vb_err *err)
     return VB_OK;
 }
 
+static vb_status set_post(void *p, const char *value, vb_err *err)
+{
+    return vb_postprocess_parse(&((vb_track *)p)->postprocess, value, err);
+}
+
+static vb_status set_objects(void *p, const char *value, vb_err *err)
+{
+    return vb_objects_parse(&((vb_track *)p)->objects_how, value, err);
+}
+
 static vb_status set_flash(void *p, const char *value, vb_err *err)
 {
     if (value && strcmp(value, "strict") && strcmp(value, "any"))
@@ -122,6 +134,10 @@ static const vb_opt table[] = {
     VB_ROW_INT(vb_track, limit_frames, 1, INT_MAX, "limit-frames", NULL, "N", "the video is N frames long, for the model too", .fixed = false),
     VB_ROW_TEXT(vb_track, frame_order, "frame-order", NULL, "LIST", "numbers of the JPEGs to show as frame 0, 1, ..."),
     VB_ROW_INT(vb_track, fill_hole_area, 0, 1000000, "fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 0: off)", .fixed = false),
+    VB_ROW_INT(vb_track, sprinkle_area, 0, 1000000, "sprinkle-area", NULL, "N", "remove sprinkles, spots of at most N pixels at a quarter of the image size, after the holes (default 0: off)", .fixed = false),
+    VB_ROW_CALL(set_post, NULL, "postprocess", NULL, "WHICH", "implementation of hole filling and sprinkle removal: auto (default: cuda where it can), cuda, cpu, off", .fixed = false),
+    VB_ROW_CALL(set_objects, NULL, "objects", NULL, "HOW", "together (default): as many objects in one pass as the model takes; separate: one by one", .fixed = false),
+    VB_ROW_FLAG(vb_track, non_overlap, "non-overlap", NULL, "each pixel to the object of the greatest logit alone (default: masks may overlap)"),
     VB_ROW_CALL(set_weight, NULL, "weight", NULL, "KEY=VALUE", "fill one tensor with a constant; may repeat", .fixed = false),
     VB_ROW_TEXT(vb_track, masks_dir, "masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them"),
     VB_ROW_TEXT(vb_track, overlay_dir, "overlay", NULL, "DIR", "write DIR/FRAME.png, masks over frames"),
@@ -387,6 +403,7 @@ static vb_status track(vb_track *t, vb_err *err)
     vb_model *model = NULL;
     vb_dump *dump = NULL;
     double *latency_ms = NULL;
+    char postprocess[VB_POSTPROCESS_NAME];
     vb_prompt_kind kind;
     bool own;
     int n = 0;
@@ -398,6 +415,11 @@ static vb_status track(vb_track *t, vb_err *err)
         (st = vb_model_check_size(info, t->image_size, err)) || (st = vb_dtype_parse(&precision.dtype, t->dtype, err)) ||
         (st = vb_bank_parse(&precision.bank, t->bank, err)) || (st = vb_device_choose(&config.device, t->device, err)))
         return st;
+    if (t->postprocess == VB_POST_OFF)
+        t->fill_hole_area = t->sprinkle_area = 0;
+    if ((st = vb_postprocess_choose(postprocess, (vb_postprocess)t->postprocess, t->fill_hole_area || t->sprinkle_area, config.device, err)))
+        return st;
+    config.holes_on_cpu = t->postprocess == VB_POST_CPU;
     if (info->checkpoint && !t->checkpoint)
         return vb_fail(err, VB_EARG, "--checkpoint is missing: a file such as %s, or seed:N", info->checkpoint);
     config.model = info->name;
@@ -412,13 +434,16 @@ static vb_status track(vb_track *t, vb_err *err)
         goto out;
     st = ops->begin(model, &(vb_clip){.n_frames = t->n_frames, .h = t->h, .w = t->w, .n_objects = t->n_objects,
                                       .objects = t->objects, .fill_hole_area = t->fill_hole_area,
+                                      .sprinkle_area = t->sprinkle_area, .non_overlap = t->non_overlap,
+                                      .max_batch = t->objects_how == VB_OBJECTS_SEPARATE ? 1 : 0,
                                       .probe = dump ? vb_dump_probe(dump) : NULL}, err);
     if (st == VB_OK && (st = prompt_ahead(t, ops, model, err)) == VB_OK)
         st = track_frames(t, ops, model, latency_ms, &n, err);
     ops->end(model);
     if (st == VB_OK) {
         qsort(latency_ms, (size_t)n, sizeof *latency_ms, by_value);
-        printf("track: %d frames, %d objects, %dx%d, latency median %.3f ms\n", n, t->n_objects, t->w, t->h, latency_ms[(n - 1) / 2]);
+        printf("track: %d frames, %d objects, %dx%d, latency median %.3f ms, postprocess %s\n", n, t->n_objects, t->w, t->h,
+               latency_ms[(n - 1) / 2], postprocess);
     }
 out:
     if (dump) {

@@ -36,9 +36,9 @@ INSERT INTO t VALUES
   (15, 5, 3, 0, 3, 1, 40, 80000, 0.5, NULL, 1048576000, NULL),
   (17, 1, 5, 0, 1, 1, 40, 2500, 16, 209715200, 1048576000, 50);
 INSERT INTO trial (trial_id, video_id, variant_id, repetition, status, epoch, recorded_utc, run_id, device_id, provenance_id, shard,
-    shard_sha256, shard_bytes, n_frames, n_objects, n_scored, n_timed, timed_ms, fps, peak_device_bytes, peak_rss_bytes, energy_j, nonfinite)
+    shard_sha256, shard_bytes, n_frames, n_objects, n_scored, n_timed, timed_ms, fps, peak_device_bytes, peak_rss_bytes, energy_j, nonfinite, clicks)
   SELECT id, video, variant, repetition, 'done', 1, '2026-01-31T13:00:00Z', 'r1', device, provenance, 'shards/' || id, 'hash' || id, 1000,
-         40, 1, 1, n_timed, timed_ms, fps, device_bytes, rss_bytes, energy, id = 3
+         40, 1, 1, n_timed, timed_ms, fps, device_bytes, rss_bytes, energy, id = 3, 1
   FROM t ORDER BY id;
 INSERT INTO trial (trial_id, video_id, variant_id, repetition, status, epoch, recorded_utc, code, reason, failed_host, failed_device) VALUES
   ( 8, 2, 2, 0, 'failed',      1, '2026-01-31T13:00:00Z', 'ENOMEM', 'device memory: 512 MiB wanted', 'nano2', 'Orin Nano'),

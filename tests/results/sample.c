@@ -82,7 +82,9 @@ void sample_trial(vb_trial *t, const char *video, vb_dtype dtype, int repetition
     t->peak_device_bytes = 300ll << 20;
     t->peak_rss_bytes = 500ll << 20;
     t->weights_bytes = 40ll << 20;
+    t->clicks = 3;
     t->holes_filled = 7 + (int)seed;
+    t->sprinkles_removed = 11 + (int)seed;
     t->frames = calloc(FRAMES, sizeof *t->frames);
     t->scores = calloc(FRAMES * OBJECTS, sizeof *t->scores);
     t->objects = calloc(OBJECTS, sizeof *t->objects);
