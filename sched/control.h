@@ -26,7 +26,7 @@ typedef struct {
 
 typedef struct {
     int trial;        /* of the lease, the one that ran; -1: the engine never came up */
-    char outcome[24]; /* "signal", "exit", "error", "hang", "cancelled" */
+    char outcome[24]; /* "signal", "exit", "error", "hang", "cancelled", "usage": it refused the options */
     char detail[512];
     int signal, exit_code; /* 0: none */
     int last_frame;        /* -1: none */

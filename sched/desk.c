@@ -347,6 +347,8 @@ static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8
     if (vb_lease_check(d->leases, worker, m->epoch, death.trial < 0 ? 0 : death.trial, &block, &trial, NULL))
         return VB_OK;
     d->shown[worker].video = NULL;
+    if (death.trial < 0 && !strcmp(death.outcome, "usage"))
+        return vb_fail(err, VB_EARG, "host %s: %s", w->hello.host, death.detail);
     if (death.trial < 0) {
         snprintf(d->last_loss, sizeof d->last_loss, "%s: %.400s", w->hello.host, death.detail);
         say(d, VB_LOG_WARN, "r%d: the engine did not start: %s", worker + 1, death.detail);

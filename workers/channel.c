@@ -168,6 +168,7 @@ vb_status vb_channel_receive(int sock, bool wait, vb_channel_event *event, vb_ms
     } control = {0};
     struct msghdr h = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    bool reset = false;
     vb_status st;
     ssize_t r;
 
@@ -176,9 +177,9 @@ vb_status vb_channel_receive(int sock, bool wait, vb_channel_event *event, vb_ms
     *fd = -1;
     if (!buf)
         return vb_fail(err, VB_ENOMEM, "message");
-    do
+    do { /* a peer that left a message unread is a reset, once, before what it said itself */
         r = recvmsg(sock, &h, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    while (r < 0 && errno == EINTR);
+    } while (r < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
     if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         free(buf);
         return VB_OK;

@@ -75,6 +75,12 @@ static int blamed_trial(const worker *w)
     return t < w->block.n_trials ? t : w->block.n_trials - 1;
 }
 
+/* An engine that could not come up with these options would say so again: the run cannot do as it was told. */
+static bool refused_options(const worker *w)
+{
+    return !w->engine_up && !strcmp(w->fault.code, vb_status_name(VB_EARG));
+}
+
 static void describe_death(const worker *w, vb_death *d, int status, const char *why)
 {
     char how[96] = "";
@@ -87,7 +93,7 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
         snprintf(how, sizeof how, "exited with code %d", d->exit_code);
     }
     snprintf(d->outcome, sizeof d->outcome, "%s",
-             why ? why : w->fault.code[0] ? "error" : d->signal ? "signal" : "exit");
+             why ? why : refused_options(w) ? "usage" : w->fault.code[0] ? "error" : d->signal ? "signal" : "exit");
     if (w->fault.code[0])
         snprintf(d->detail, sizeof d->detail, "%s", w->fault.reason);
     else if (why)
@@ -137,7 +143,8 @@ static vb_status lose_engine(worker *w, const char *why, vb_err *err)
             }
         }
         snprintf(d.device, sizeof d.device, "%s", w->device);
-        vb_log(&w->r->log, VB_LOG_WARN, "lost the engine: %s", d.detail);
+        if (strcmp(d.outcome, "usage")) /* the coordinator ends the run with these words */
+            vb_log(&w->r->log, VB_LOG_WARN, "lost the engine: %s", d.detail);
         if ((st = vb_death_to_json(&text, &d, err)) || (st = tell(w, VB_MSG_ATTEMPT, w->epoch, text, err)) ||
             (st = ask_for_work(w, err)))
             return st;

@@ -67,6 +67,24 @@ static void test_messages(void **state)
     assert_int_equal(r.event, VB_CHANNEL_EOF);
 }
 
+/* An engine that ends without having read its lease has said why: its last words arrive. */
+static void test_last_words(void **state)
+{
+    bool sent;
+    received r;
+
+    (void)state;
+    assert_int_equal(vb_channel_send(pair[1], VB_MSG_DONE, 1, NULL, 0, -1, true, &sent, NULL), VB_OK);
+    assert_int_equal(vb_channel_send(pair[0], VB_MSG_FAULT, 0, "{}", 2, -1, true, &sent, NULL), VB_OK);
+    close(pair[0]);
+    pair[0] = -1;
+    r = receive();
+    assert_int_equal(r.event, VB_CHANNEL_MESSAGE);
+    assert_int_equal(r.msg.type, VB_MSG_FAULT);
+    free(r.payload);
+    assert_int_equal(receive().event, VB_CHANNEL_EOF);
+}
+
 /* Longer than a packet: goes as a file, arrives as any other. */
 static void test_long(void **state)
 {
@@ -173,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_last_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unsealed, setup, teardown),
