@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRACTION_BITS = 22, HALF = 1 << (FRACTION_BITS - 1), ROWS = 4, PIXEL = 4, GROUP = ROWS * PIXEL, LANES = 8 };
+enum { FRACTION_BITS = VB_RESIZE_FRACTION_BITS, HALF = 1 << (FRACTION_BITS - 1), ROWS = 4, PIXEL = 4, GROUP = ROWS * PIXEL, LANES = 8 };
 
 typedef int32_t lanes __attribute__((vector_size(LANES * 4)));
 typedef int16_t shorts __attribute__((vector_size(LANES * 2)));
@@ -151,6 +151,13 @@ void vb_resizer_free(vb_resizer *r)
     free(r->ring);
     free(r->tap_rows);
     free(r);
+}
+
+void vb_resizer_axes(const vb_resizer *r, vb_resize_axis *x, vb_resize_axis *y, bool *vertical_first)
+{
+    *x = (vb_resize_axis){r->x.n, r->x.width, r->x.first, r->x.count, r->x.weight};
+    *y = (vb_resize_axis){r->y.n, r->y.width, r->y.first, r->y.count, r->y.weight};
+    *vertical_first = r->vertical_first;
 }
 
 #define INLINE static inline __attribute__((always_inline))

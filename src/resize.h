@@ -7,6 +7,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -18,6 +19,18 @@ vb_status vb_resizer_create(vb_resizer **out, int in_h, int in_w, int out_h, int
 void vb_resizer_free(vb_resizer *r);
 /* in [in_h, in_w, 3], out [out_h, out_w, 3]; no overlap. */
 void vb_resize_rgb(vb_resizer *r, uint8_t *out, const uint8_t *in);
+
+/* The taps of one axis, for the same passes done elsewhere: an output is the sum over t < count[i] of
+ * weight[i * width + t] * input[first[i] + t] plus half, shifted right by VB_RESIZE_FRACTION_BITS and clipped to a byte.
+ * Where both sides are equal the pass changes nothing, done or skipped. */
+#define VB_RESIZE_FRACTION_BITS 22
+typedef struct {
+    int n, width;             /* outputs; weights of each, 0 past its count */
+    const int *first, *count; /* [n] */
+    const int32_t *weight;    /* [n * width] */
+} vb_resize_axis;
+/* x, y: borrowed, as long as the resizer lives. vertical_first: which pass comes first. */
+void vb_resizer_axes(const vb_resizer *r, vb_resize_axis *x, vb_resize_axis *y, bool *vertical_first);
 
 /* What a network sees for byte value v of channel c: float32((v / 255) - mean) / std with upstream's rounding
  * (division in float64, stored as float32, then float32 arithmetic). table [3][256]. */

@@ -1,0 +1,35 @@
+// What the checks of test_kernels_cuda share: comparison, timing, and the list of groups.
+#ifndef VB_TEST_KERNELS_CASES_HPP
+#define VB_TEST_KERNELS_CASES_HPP
+
+#include "torch/kernels.hpp"
+
+#include <functional>
+
+using at::Tensor;
+
+struct Report {
+  bool timed = true;
+  int compared = 0, failed = 0;
+
+  // Equal within limit, relative to the greatest value of want (1 at least); 0: to the bit. NaN only where want has it.
+  void compare(const std::string &what, const Tensor &got, const Tensor &want, double limit);
+  // Microseconds per call of both, on the device.
+  void time(const std::string &what, const std::function<void()> &ours, const std::function<void()> &twin);
+};
+
+struct Group {
+  const char *name;
+  void (*check)(Report &);
+};
+
+extern const std::vector<Group> groups;
+
+std::string shape_of(const Tensor &t); // "float16 [1, 2, 3]"
+Tensor on_gpu(at::IntArrayRef sizes, at::ScalarType dtype); // normally distributed
+
+void check_preprocess(Report &r);
+void check_mask_bits(Report &r);
+void check_rotate(Report &r);
+
+#endif

@@ -1,0 +1,64 @@
+// Four neighbouring values of a row as float32, whatever they are stored in, and the launch of a kernel template by dtype.
+// Values are rounded to the nearest, as ATen's casts are.
+#ifndef VB_CUDA_VECTORS_CUH
+#define VB_CUDA_VECTORS_CUH
+
+#include "types.h"
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
+
+namespace vb_cuda {
+
+__device__ inline float to_float(float v) { return v; }
+__device__ inline float to_float(__half v) { return __half2float(v); }
+__device__ inline float to_float(__nv_bfloat16 v) { return __bfloat162float(v); }
+
+__device__ inline void put(float &to, float v) { to = v; }
+__device__ inline void put(__half &to, float v) { to = __float2half_rn(v); }
+__device__ inline void put(__nv_bfloat16 &to, float v) { to = __float2bfloat16_rn(v); }
+
+template <class T> struct alignas(4 * sizeof(T)) Four {
+  T v[4];
+};
+
+template <class T> __device__ float4 load4(const T *p)
+{
+  const Four<T> raw = *reinterpret_cast<const Four<T> *>(p);
+  return {to_float(raw.v[0]), to_float(raw.v[1]), to_float(raw.v[2]), to_float(raw.v[3])};
+}
+
+template <class T> __device__ void store4(T *p, float4 v)
+{
+  Four<T> raw;
+  put(raw.v[0], v.x);
+  put(raw.v[1], v.y);
+  put(raw.v[2], v.z);
+  put(raw.v[3], v.w);
+  *reinterpret_cast<Four<T> *>(p) = raw;
+}
+
+// launch(T *) with T of the dtype; false: there is no such dtype in memory (tf32 lies in float32)
+template <class F> bool by_dtype(vb_dtype dtype, F &&launch)
+{
+  switch (dtype) {
+  case VB_FLOAT32:
+  case VB_TF32: launch((float *)nullptr); return true;
+  case VB_FLOAT16: launch((__half *)nullptr); return true;
+  case VB_BFLOAT16: launch((__nv_bfloat16 *)nullptr); return true;
+  default: return false;
+  }
+}
+
+inline bool aligned(const void *p, size_t bytes) { return (uintptr_t)p % bytes == 0; }
+inline size_t size_of(vb_dtype dtype) { return dtype == VB_FLOAT32 || dtype == VB_TF32 ? 4 : 2; }
+
+inline vb_status launched(const char *what, vb_err *err)
+{
+  const cudaError_t e = cudaGetLastError();
+  return e == cudaSuccess ? VB_OK : vb_fail(err, VB_ECUDA, "%s on the device: %s", what, cudaGetErrorString(e));
+}
+
+} // namespace vb_cuda
+#endif

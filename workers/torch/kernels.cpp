@@ -1,0 +1,157 @@
+// Calls of our own CUDA kernels.
+#include "kernels.hpp"
+
+#include "mask.h"
+
+#ifdef VB_HAVE_KERNELS_CUDA
+#include "holes_cuda.h"
+#include "masks_cuda.h"
+#include "preprocess_cuda.h"
+#include "rotary_cuda.h"
+
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include <array>
+#include <atomic>
+#endif
+
+namespace vb::kernels {
+
+#ifdef VB_HAVE_KERNELS_CUDA
+
+namespace {
+
+vb_dtype dtype_of(const Tensor &t)
+{
+  switch (t.scalar_type()) {
+  case at::kFloat: return VB_FLOAT32;
+  case at::kHalf: return VB_FLOAT16;
+  case at::kBFloat16: return VB_BFLOAT16;
+  default: return VB_DTYPE_COUNT; // the kernels refuse it
+  }
+}
+
+void *stream_of(const Tensor &t) { return c10::cuda::getCurrentCUDAStream(t.device().index()).stream(); }
+
+bool runs_here(const Tensor &t) { return t.is_cuda() && usable(t.device()) && dtype_of(t) != VB_DTYPE_COUNT; }
+
+// Tokens of x as the kernel takes them: up to two dimensions before the tokens, those of size 1 left out.
+struct Sequences {
+  vb_cuda_strides strides = {0, 0, 0};
+  int outer = 1, inner = 1;
+  bool fits = false;
+
+  explicit Sequences(const Tensor &x)
+  {
+    std::vector<int64_t> dims;
+    for (int64_t d = 0; d + 2 < x.dim(); d++)
+      if (x.size(d) != 1)
+        dims.push_back(d);
+    if (x.dim() < 2 || dims.size() > 2 || x.stride(-1) != 1)
+      return;
+    strides.token = x.stride(-2);
+    if (!dims.empty()) {
+      inner = (int)x.size(dims.back());
+      strides.inner = x.stride(dims.back());
+    }
+    if (dims.size() == 2) {
+      outer = (int)x.size(dims[0]);
+      strides.outer = x.stride(dims[0]);
+    }
+    const bool whole = strides.outer % 4 == 0 && strides.inner % 4 == 0 && strides.token % 4 == 0;
+    fits = whole && x.size(-1) % 4 == 0 && (uintptr_t)x.data_ptr() % (4 * x.element_size()) == 0;
+  }
+};
+
+} // namespace
+
+bool usable(at::Device device)
+{
+  // Asked once per device: the answer cannot change. All kernels of a build are of the same architectures.
+  static std::array<std::atomic<signed char>, 64> known = {}; // 0: not asked yet
+  if (!device.is_cuda() || (size_t)device.index() >= known.size())
+    return false;
+  std::atomic<signed char> &answer = known[(size_t)device.index()];
+  if (!answer) {
+    const c10::cuda::CUDAGuard on(device);
+    answer = vb_cuda_holes_check(nullptr) == VB_OK ? 1 : -1;
+  }
+  return answer > 0;
+}
+
+#else
+
+bool usable(at::Device) { return false; }
+
+#endif
+
+Preprocess::Preprocess(int h, int w, int64_t image_size, int64_t max_batch, at::Device device) : h_(h), w_(w), size_(image_size)
+{
+  vb_err err;
+  vb_resizer *r = nullptr;
+  check(vb_resizer_create(&r, h, w, (int)image_size, (int)image_size, &err), err);
+  resizer_.reset(r);
+  Tensor table = at::empty({3, 256}, at::kFloat);
+  vb_normalize_table((float(*)[256])table.data_ptr<float>());
+  table_ = table.to(device);
+  (void)max_batch;
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (!usable(device))
+    return;
+  vb_cuda_resize plan;
+  vb_cuda_resize_plan(&plan, r, h, w);
+  Tensor taps = at::empty({(int64_t)vb_cuda_resize_table_size(&plan)}, at::kInt);
+  vb_cuda_resize_tables(taps.data_ptr<int32_t>(), r);
+  taps_ = taps.to(device);
+  workspace_ = at::empty({(int64_t)vb_cuda_resize_workspace(&plan, (int)max_batch)}, at::TensorOptions(at::kByte).device(device));
+#endif
+}
+
+void Preprocess::operator()(const Tensor &image, const Tensor &rgb) const
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (taps_.defined() && rgb.is_cuda() && image.is_contiguous() && rgb.is_contiguous()) {
+    vb_err err;
+    vb_cuda_resize plan;
+    vb_cuda_resize_plan(&plan, resizer_.get(), h_, w_);
+    plan.tables_dev = taps_.data_ptr<int32_t>();
+    check(vb_cuda_preprocess(image.data_ptr(), dtype_of(image), rgb.data_ptr<uint8_t>(), (int)rgb.size(0), &plan, table_.data_ptr<float>(),
+                             workspace_.data_ptr(), (size_t)workspace_.numel(), stream_of(rgb), &err),
+          err);
+    return;
+  }
+#endif
+  plain(image, rgb);
+}
+
+void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (runs_here(low) && low.scalar_type() == at::kFloat && low.is_contiguous() && words.is_contiguous() && nonfinite.is_contiguous()) {
+    vb_err err;
+    check(vb_cuda_mask_bits((uint64_t *)words.data_ptr<int64_t>(), nonfinite.data_ptr<int64_t>(), low.data_ptr<float>(), (int)low.size(0),
+                            (int)low.size(1), (int)low.size(2), (int)words.size(1), (int)w, (size_t)words.size(2), no_overlap, stream_of(low), &err),
+          err);
+    return;
+  }
+#endif
+  plain::mask_bits(words, nonfinite, low, w, no_overlap);
+}
+
+void rotate(const Tensor &out, const Tensor &x, const Tensor &table)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const Sequences to(out), from(x);
+  if (runs_here(x) && to.fits && from.fits && out.scalar_type() == x.scalar_type() && table.is_contiguous()) {
+    vb_err err;
+    check(vb_cuda_rotate(out.data_ptr(), to.strides, x.data_ptr(), from.strides, dtype_of(x), from.outer, from.inner, (int)x.size(-2),
+                         (int)x.size(-1), (const float *)table.data_ptr(), stream_of(x), &err),
+          err);
+    return;
+  }
+#endif
+  plain::rotate(out, x, table);
+}
+
+} // namespace vb::kernels

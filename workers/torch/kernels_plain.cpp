@@ -1,0 +1,58 @@
+// The twins of our CUDA kernels, in ATen ops.
+#include "kernels.hpp"
+
+#include "position.hpp"
+
+#include "mask.h"
+
+namespace vb::kernels {
+
+void Preprocess::plain(const Tensor &image, const Tensor &rgb) const
+{
+  const Tensor host = rgb.to(at::kCPU).contiguous();
+  Tensor bytes = at::empty({rgb.size(0), size_, size_, 3}, at::kByte);
+  for (int64_t i = 0; i < rgb.size(0); i++)
+    vb_resize_rgb(resizer_.get(), bytes.data_ptr<uint8_t>() + i * size_ * size_ * 3, host.data_ptr<uint8_t>() + i * h_ * w_ * 3);
+  const Tensor of_channel = at::arange(3, at::TensorOptions(at::kLong).device(image.device())) * 256;
+  image.copy_(table_.take(bytes.to(image.device()).to(at::kLong) + of_channel));
+}
+
+namespace plain {
+
+namespace {
+
+// bits [n, h, w] bool to words, least significant first
+void pack(const Tensor &words, const Tensor &bits)
+{
+  const int64_t n = bits.size(0), h = bits.size(1), w = bits.size(2), stride = words.size(2);
+  if (bits.is_cpu() && words.is_contiguous() && stride == (int64_t)vb_mask_stride((int)w)) {
+    const Tensor bytes = bits.contiguous();
+    for (int64_t i = 0; i < n; i++) {
+      vb_mask m = {(int)h, (int)w, (size_t)stride, (uint64_t *)words.data_ptr<int64_t>() + i * h * stride};
+      vb_mask_from_bytes(&m, (const uint8_t *)bytes.data_ptr<bool>() + i * h * w, (size_t)w);
+    }
+    return;
+  }
+  const Tensor padded = at::constant_pad_nd(bits, {0, stride * 64 - w}).view({n, h, stride, 64}).to(at::kLong);
+  words.copy_(at::bitwise_left_shift(padded, at::arange(64, padded.options())).sum(3)); // distinct bits: the sum is their union
+}
+
+} // namespace
+
+void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap)
+{
+  const int64_t n = low.size(0), h = words.size(1);
+  Tensor logits = low;
+  if (low.size(1) != h || low.size(2) != w)
+    logits = at::upsample_bilinear2d(low.unsqueeze(1), {h, w}, false).squeeze(1);
+  Tensor bits = logits > 0;
+  if (no_overlap)
+    bits = bits & (logits.argmax(0).unsqueeze(0) == at::arange(n, at::TensorOptions(at::kLong).device(low.device())).view({n, 1, 1}));
+  pack(words, bits);
+  nonfinite.copy_(at::isfinite(low).logical_not().sum(at::IntArrayRef{1, 2}));
+}
+
+void rotate(const Tensor &out, const Tensor &x, const Tensor &table) { out.copy_(vb::rotate(x, table)); }
+
+} // namespace plain
+} // namespace vb::kernels
