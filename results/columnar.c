@@ -27,6 +27,8 @@ static const vb_column index_columns[] = {
     INDEX(masks_start, I64, "1"),     INDEX(masks_count, I64, "1"),
     INDEX(attention_start, I64, "1"), INDEX(attention_count, I64, "1"),
     INDEX(agreement_start, I64, "1"), INDEX(agreement_count, I64, "1"),
+    INDEX(telemetry_start, I64, "1"), INDEX(telemetry_count, I64, "1"),
+    INDEX(sensors_start, I64, "1"),   INDEX(sensors_count, I64, "1"),
 };
 static const vb_table index_table = {"trials", sizeof(vb_index_row), (int)(sizeof index_columns / sizeof *index_columns),
                                      index_columns};
@@ -50,12 +52,14 @@ typedef struct {
     int64_t rows;
 } part;
 
-enum { FRAMES, SCORES, OBJECTS, MASKS, ATTENTION, AGREEMENT, INDEX_PART, TRIAL_PART, RLE, NUMBERS, PARTS = NUMBERS + 6 };
+/* The first ones have a column "trial" beside them. */
+enum { FRAMES, SCORES, OBJECTS, MASKS, ATTENTION, AGREEMENT, TELEMETRY, SENSORS, NUMBERED, INDEX_PART = NUMBERED, TRIAL_PART, RLE,
+       NUMBERS, PARTS = NUMBERS + NUMBERED };
 
 struct vb_columnar {
     hid_t file;
-    part parts[PARTS]; /* NUMBERS + k: the column "trial" of part k, k < 6 */
-    vb_table numbers[6];
+    part parts[PARTS]; /* NUMBERS + k: the column "trial" of part k */
+    vb_table numbers[NUMBERED];
 };
 
 static hid_t column_layout(hsize_t rows)
@@ -167,7 +171,7 @@ vb_status vb_columnar_create(vb_columnar **out, const char *path, const char *re
 {
     static const vb_table *const tables[NUMBERS] = {&VB_TABLE_FRAMES,    &VB_TABLE_SCORES, &VB_TABLE_OBJECTS,
                                                     &VB_TABLE_MASKS,     &VB_TABLE_ATTENTION, &VB_TABLE_AGREEMENT,
-                                                    &index_table,        &VB_TABLE_TRIAL,  &rle_table};
+                                                    &VB_TABLE_TELEMETRY, &VB_TABLE_SENSORS, &index_table,        &VB_TABLE_TRIAL,  &rle_table};
     vb_columnar *c = calloc(1, sizeof *c);
     vb_table trials = VB_TABLE_TRIAL;
     vb_status st;
@@ -188,7 +192,7 @@ vb_status vb_columnar_create(vb_columnar **out, const char *path, const char *re
             goto fail;
         c->parts[i].table = tables[i];
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < NUMBERED; i++) {
         c->numbers[i] = (vb_table){tables[i]->name, sizeof(int32_t), 1, trial_number};
         if ((st = open_part(&c->parts[NUMBERS + i], c->file, &c->numbers[i], err)))
             goto fail;
@@ -242,7 +246,11 @@ vb_status vb_columnar_add(vb_columnar *c, const vb_trial *t, const char *shard_s
                       .attention_start = c->parts[ATTENTION].rows,
                       .attention_count = t->n_attention,
                       .agreement_start = c->parts[AGREEMENT].rows,
-                      .agreement_count = n_agreement};
+                      .agreement_count = n_agreement,
+                      .telemetry_start = c->parts[TELEMETRY].rows,
+                      .telemetry_count = t->n_telemetry,
+                      .sensors_start = c->parts[SENSORS].rows,
+                      .sensors_count = t->n_sensors};
     vb_status st;
 
     vb_variant_tag(r.tag, v);
@@ -258,6 +266,8 @@ vb_status vb_columnar_add(vb_columnar *c, const vb_trial *t, const char *shard_s
         (st = append_numbered(c, OBJECTS, trial, t->objects, t->n_objects, err)) || (st = append_masks(c, trial, t, err)) ||
         (st = append_numbered(c, ATTENTION, trial, t->attention, t->n_attention, err)) ||
         (st = append_numbered(c, AGREEMENT, trial, agreement, n_agreement, err)) ||
+        (st = append_numbered(c, TELEMETRY, trial, t->telemetry, t->n_telemetry, err)) ||
+        (st = append_numbered(c, SENSORS, trial, t->sensors, t->n_sensors, err)) ||
         (st = append(&c->parts[INDEX_PART], &r, 1, err)))
         return st;
     return append(&c->parts[TRIAL_PART], t, 1, err);

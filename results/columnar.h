@@ -14,7 +14,7 @@ typedef struct {
     char video[VB_NAME_MAX], tag[VB_TAG_MAX], model[32], prompt[16], dtype[16], bank_dtype[16], mode[16], shard_sha256[65];
     int32_t image_size, repetition;
     int64_t frames_start, frames_count, scores_start, scores_count, objects_start, objects_count, masks_start, masks_count,
-        attention_start, attention_count, agreement_start, agreement_count;
+        attention_start, attention_count, agreement_start, agreement_count, telemetry_start, telemetry_count, sensors_start, sensors_count;
 } vb_index_row;
 
 /* records_key becomes a root attribute: the hash of the records that the file is made from. */

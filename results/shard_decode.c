@@ -259,6 +259,8 @@ vb_status vb_shard_decode(vb_trial *out, const uint8_t *bytes, size_t n, vb_err 
     READ(scores, n_scores, VB_TABLE_SCORES);
     READ(objects, n_objects, VB_TABLE_OBJECTS);
     READ(attention, n_attention, VB_TABLE_ATTENTION);
+    READ(telemetry, n_telemetry, VB_TABLE_TELEMETRY);
+    READ(sensors, n_sensors, VB_TABLE_SENSORS);
 #undef READ
     if ((st = read_masks(&t, file, err)) || (st = read_overlays(&t, file, err)) || (st = vb_shard_check(&t, err)))
         goto out;

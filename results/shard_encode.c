@@ -217,6 +217,8 @@ vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err 
         (st = put_table(file, &VB_TABLE_OBJECTS, t->objects, t->n_objects, err)) ||
         (st = put_masks(file, t, err)) || (st = put_overlays(file, t, err)) ||
         (st = put_table(file, &VB_TABLE_ATTENTION, t->attention, t->n_attention, err)) ||
+        (st = put_table(file, &VB_TABLE_TELEMETRY, t->telemetry, t->n_telemetry, err)) ||
+        (st = put_table(file, &VB_TABLE_SENSORS, t->sensors, t->n_sensors, err)) ||
         (st = take_image(&b, &size, file, err)))
         goto out;
     if ((st = vb_shard_seal(b, b + VB_SEAL_BYTES, size - VB_SEAL_BYTES, err)))

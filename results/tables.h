@@ -41,6 +41,8 @@ extern const vb_table VB_TABLE_OBJECTS;   /* vb_object_row */
 extern const vb_table VB_TABLE_MASKS;     /* vb_mask_span */
 extern const vb_table VB_TABLE_OVERLAYS;  /* vb_overlay_span */
 extern const vb_table VB_TABLE_ATTENTION; /* vb_attention_row */
+extern const vb_table VB_TABLE_TELEMETRY; /* vb_telemetry_row */
+extern const vb_table VB_TABLE_SENSORS;   /* vb_sensor_row */
 /* Numbers and provenance of vb_trial itself: attributes of the shard, columns of /trials. */
 extern const vb_table VB_TABLE_TRIAL;
 

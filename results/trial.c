@@ -18,6 +18,8 @@ void vb_trial_deinit(vb_trial *t)
     free(t->masks);
     free(t->attention);
     free(t->overlays);
+    free(t->telemetry);
+    free(t->sensors);
     *t = (vb_trial){0};
 }
 

@@ -211,13 +211,16 @@ CREATE TABLE attempt (
   ended_utc   TEXT NOT NULL,
   host        TEXT NOT NULL,
   device      TEXT NOT NULL,
-  outcome     TEXT NOT NULL,
+  outcome     TEXT NOT NULL,    -- 'done', 'adopted', 'error', 'bad_input', 'oom_host', 'oom_device', 'cuda', 'signal',
+                                -- 'exit', 'hang', 'refused', 'no_start'
   detail      TEXT NOT NULL,
   signal      INTEGER,
   exit_code   INTEGER,
   last_frame  INTEGER,
   last_stage  TEXT,
-  duration_ms REAL NOT NULL
+  duration_ms REAL NOT NULL,
+  log         TEXT NOT NULL DEFAULT '', -- the last that the engine printed
+  counts      INTEGER NOT NULL DEFAULT 0 -- 1: towards the trial's quarantine; --retry-failed sets it to 0
 ) STRICT;
 CREATE INDEX attempt_by_trial ON attempt (video_id, variant_id, repetition);
 

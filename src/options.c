@@ -59,6 +59,7 @@ static vb_status word(int *out, const char *option, const char *const *words, in
 static const char *const save_words[] = {"annotated", "all", "none"};
 static const char *const post_words[] = {"auto", "cuda", "cpu", "off"};
 static const char *const objects_words[] = {"together", "separate"};
+static const char *const throttle_words[] = {"mark", "wait", "repeat"};
 static const char *const flash_words[] = {"no", "any", "strict"};
 
 #define WORD_OPTION(fn, field, type, option, words)                                              \
@@ -74,7 +75,26 @@ static const char *const flash_words[] = {"no", "any", "strict"};
 WORD_OPTION(save, save_masks, vb_save_masks, "save-masks", save_words)
 WORD_OPTION(post, postprocess, vb_postprocess, "postprocess", post_words)
 WORD_OPTION(objects, objects, vb_objects, "objects", objects_words)
+WORD_OPTION(throttle, on_throttle, vb_on_throttle, "on-throttle", throttle_words)
 WORD_OPTION(flash_word, require_flash, int, "require-flash", flash_words)
+
+static vb_status set_slice(void *p, const char *value, vb_err *err)
+{
+    vb_options *o = p;
+    int used = 0;
+
+    if (sscanf(value, "%d/%d%n", &o->slice, &o->n_slices, &used) != 2 || value[used] || o->n_slices < 1 || o->slice < 1 ||
+        o->slice > o->n_slices)
+        return vb_fail(err, VB_EARG, "--slice '%.32s': I/N is wanted with I from 1 to N, for example 2/4", value);
+    return VB_OK;
+}
+
+static json_t *get_slice(const void *p)
+{
+    const vb_options *o = p;
+
+    return o->n_slices ? json_sprintf("%d/%d", o->slice, o->n_slices) : json_null();
+}
 
 static vb_status set_flash(void *p, const char *value, vb_err *err)
 {
@@ -143,6 +163,11 @@ static const vb_opt table[] = {
     VB_ROW_INT(vb_options, save_overlays, 0, 10000, "save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", .fixed = false),
     VB_ROW_INT(vb_options, warmup_frames, 0, 1000, "warmup-frames", NULL, "N", "frames tracked and thrown away after each change of precision (default 2)", .fixed = false),
     VB_ROW_TEXT(vb_options, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
+    VB_ROW_TEXT(vb_options, devices, "devices", NULL, "LIST", "CUDA devices that engines may use, in that order: 0,2 (default: every visible one)"),
+    VB_ROW_INT(vb_options, ranks_per_device, 1, 64, "ranks-per-device", NULL, "N", "engines that may share one device (default 1: a rank without a device of its own is refused)", .fixed = false),
+    VB_ROW_CALL(set_slice, get_slice, "slice", NULL, "I/N", "the I-th of N disjoint parts of the plan, for job arrays; savbench merge joins them", .fixed = true),
+    VB_ROW_INT(vb_options, telemetry_hz, 0, 100, "telemetry-hz", NULL, "N", "samples per second of power, clocks and temperature (default 10; 0: none)", .fixed = false),
+    VB_ROW_CALL(set_throttle, get_throttle, "on-throttle", NULL, "WHAT", "heat or supply holds clocks down: mark the trial (default), wait before each until it is\nover, or wait and repeat a throttled trial (twice at most)", .fixed = false),
     VB_ROW_INT(vb_options, threads, 0, 4096, "threads", NULL, "N", "CPU threads per engine (default: a host's cores shared out among its engines)", .fixed = false),
     VB_ROW_INT(vb_options, workers, 0, 4096, "workers", NULL, "N", "without mpirun: workers to start (default one per device)", .fixed = false),
     VB_ROW_TEXT(vb_options, hostfile, "hostfile", NULL, "FILE", "without mpirun: hosts, as mpirun's --hostfile"),
@@ -315,6 +340,8 @@ vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more
     o->bank_list = "bfloat16";
     o->mode_list = "stream";
     o->device = "auto";
+    o->ranks_per_device = 1;
+    o->telemetry_hz = 10;
     o->repeats = 1;
     o->clicks = 1;
     o->fill_hole_area = 8;

@@ -11,6 +11,7 @@
 #define VB_LIST_MAX 32
 
 typedef enum { VB_SAVE_ANNOTATED, VB_SAVE_ALL, VB_SAVE_NONE } vb_save_masks;
+typedef enum { VB_THROTTLE_MARK, VB_THROTTLE_WAIT, VB_THROTTLE_REPEAT } vb_on_throttle;
 typedef enum { VB_POST_AUTO, VB_POST_CUDA, VB_POST_CPU, VB_POST_OFF } vb_postprocess;
 typedef enum { VB_OBJECTS_TOGETHER, VB_OBJECTS_SEPARATE } vb_objects; /* separate: each by itself through the network */
 
@@ -38,6 +39,11 @@ typedef struct {
     const char *hostfile;
     int grace_s;        /* after a first INT, TERM or USR1: for the trials that run */
     const char *device; /* "auto", "cpu", "cuda", "cuda:N" */
+    const char *devices;   /* CUDA devices for engines, "0,2"; NULL: every visible one */
+    int ranks_per_device;
+    int slice, n_slices;   /* --slice I/N: blocks of the I-th of N equal parts, I from 1; 0, 0: all */
+    int telemetry_hz;      /* 0: none */
+    vb_on_throttle on_throttle;
     int require_flash;  /* vb_require_flash: 0 no, 1 any flash-like, 2 strict */
     int warmup_frames;  /* tracked and thrown away after each configuration */
     bool retry_failed, quiet;

@@ -142,6 +142,7 @@ const vb_model_ops *vb_model_find(const char *model);
 
 /* What a build knows about itself and the device: strings for provenance, "" where unknown. */
 typedef struct {
+    char pci[32]; /* of the CUDA device, "0000:65:00.0": how NVML finds it */
     char torch[48], cuda[32], driver[32], device[96], capability[16], arch_list[160];
     int64_t device_memory_bytes;
     int n_devices; /* CUDA devices visible */

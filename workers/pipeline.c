@@ -8,8 +8,10 @@
 #include "checkpoint.h"
 #include "engine_env.h"
 #include "hash.h"
+#include "nvml.h"
 #include "reader.h"
 #include "scoring.h"
+#include "telemetry.h"
 #include "timing.h"
 #include "version.h"
 
@@ -18,15 +20,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { DECODE_AHEAD = 4 };
+enum {
+    DECODE_AHEAD = 4,
+    IDLE_MS = 1000,      /* watched for idle power before the first weights are loaded */
+    COOLING_MS = 600000, /* the longest wait for a throttled device */
+    MAX_REPEATS = 2
+};
 
 struct vb_pipeline {
     vb_options options; /* borrows argv */
     vb_device device;
     vb_dataset *dataset;
     int threads;
+    vb_telemetry *telemetry;
     vb_provenance from; /* what is the same for all trials */
 
     /* the setup in memory */
@@ -231,9 +240,8 @@ static vb_status warm_up(vb_pipeline *p, const vb_scene *s, vb_err *err)
 
 /* The frame loop of the timed trial. */
 static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reader, vb_scoring *scoring, vb_trial *t,
-                             int trial, const vb_block_sink *sink, vb_err *err)
+                             int trial, const vb_block_sink *sink, double t0, vb_err *err)
 {
-    double t0 = vb_now_ms();
     vb_step step = {.objects = s->outs};
     vb_status st = VB_OK;
 
@@ -253,7 +261,10 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
         row->start_ms = vb_now_ms() - t0;
         if ((st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &prompting, err)))
             return st;
-        t0 += prompting.choice_ms; /* the trial's clock stands still while clicks are chosen */
+        if (prompting.choice_ms > 0) { /* the trial's clock stands still while clicks are chosen */
+            t0 += prompting.choice_ms;
+            vb_telemetry_skip(p->telemetry, prompting.choice_ms);
+        }
         row->end_ms = vb_now_ms() - t0;
         row->latency_ms = row->end_ms - row->start_ms;
         row->prompted = prompting.n > 0;
@@ -338,7 +349,7 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
                               .require_flash = (vb_require_flash)p->options.require_flash};
     vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = DECODE_AHEAD,
                             .ctx = (void *)(uintptr_t)s, .path = frame_path};
-    double *score_ms = calloc((size_t)s->video->n_frames, sizeof *score_ms), start = vb_now_ms();
+    double *score_ms = calloc((size_t)s->video->n_frames, sizeof *score_ms), start = vb_now_ms(), t0;
     vb_scoring_config scoring_config = {.dataset = p->dataset, .video = s->video, .n_objects = s->n_prompted,
                                         .masklets = s->masklets, .save_masks = p->options.save_masks,
                                         .save_overlays = p->options.save_overlays, .score_ms = score_ms};
@@ -358,6 +369,7 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
     t->holes_filled = p->options.fill_hole_area ? 0 : -1;
     t->sprinkles_removed = p->options.sprinkle_area ? 0 : -1;
     vb_utc_now(t->from.started_utc);
+    vb_telemetry_clear(t);
     t->frames = calloc((size_t)s->video->n_frames, sizeof *t->frames);
     if (!score_ms || !t->frames) {
         st = vb_fail(err, VB_ENOMEM, "rows of %d frames", s->video->n_frames);
@@ -375,9 +387,11 @@ static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b,
     start = vb_now_ms();
     if ((st = vb_reader_open(&reader, &src, s->first, err)) || (st = begin(p, s, err)))
         goto out;
-    st = track_video(p, s, reader, scoring, t, trial, sink, err);
+    t0 = vb_now_ms();
+    if ((st = vb_telemetry_begin(p->telemetry, t0, err)) == VB_OK)
+        st = track_video(p, s, reader, scoring, t, trial, sink, t0, err);
     p->ops->end(p->model);
-    if (st || (st = vb_scoring_finish(scoring, t, err)))
+    if (st || (st = vb_telemetry_finish(p->telemetry, t, err)) || (st = vb_scoring_finish(scoring, t, err)))
         goto out;
     describe_prompts(s, t);
     t->wall_ms = vb_now_ms() - start;
@@ -453,6 +467,37 @@ static bool fatal(vb_status st)
     return st == VB_ECUDA;
 }
 
+/* Until heat or supply lets clocks go again, the longest wait is over, or the owner asks to stop. The owner is told every
+ * second: silence would be a hang. */
+static void let_cool(vb_pipeline *p, const vb_block_sink *sink, int trial, int n_frames)
+{
+    double until = vb_now_ms() + COOLING_MS;
+
+    while ((vb_telemetry_throttle(p->telemetry) & ~(int64_t)VB_THROTTLE_POWER_CAP) > 0 && vb_now_ms() < until &&
+           !(sink->stop && sink->stop(sink->ctx))) {
+        if (sink->progress)
+            sink->progress(sink->ctx, trial, -1, n_frames, VB_STAGE_PREPROCESS);
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    }
+}
+
+/* One trial as --on-throttle wants it. */
+static vb_status run_settled(vb_pipeline *p, const vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink,
+                             vb_trial *t, vb_err *err)
+{
+    for (int repeats = 0;; repeats++) {
+        vb_status st;
+
+        if (p->options.on_throttle != VB_THROTTLE_MARK)
+            let_cool(p, sink, trial, s->video->n_frames);
+        st = run_trial(p, s, b, trial, sink, t, err);
+        t->throttle_repeats = repeats;
+        if (st || p->options.on_throttle != VB_THROTTLE_REPEAT || t->throttled != 1 || repeats == MAX_REPEATS)
+            return st;
+        vb_trial_deinit(t);
+    }
+}
+
 vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_sink *sink, vb_err *err)
 {
     vb_scene scene = {0};
@@ -467,7 +512,7 @@ vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_si
 
         if (sink->stop && sink->stop(sink->ctx))
             break;
-        ran = ready ? ready : run_trial(p, &scene, b, i, sink, &t, &why);
+        ran = ready ? ready : run_settled(p, &scene, b, i, sink, &t, &why);
 
         if (sink->stop && sink->stop(sink->ctx)) {
             vb_trial_deinit(&t);
@@ -509,8 +554,22 @@ static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
     snprintf(f->driver, sizeof f->driver, "%s", info.driver);
     uname(&u);
     snprintf(f->arch, sizeof f->arch, "%.*s", (int)sizeof f->arch - 1, u.machine);
+    vb_telemetry_describe(p->telemetry, f);
     snprintf(f->point_rule, sizeof f->point_rule, "%s", vb_point_rule_name(o->point_rule));
     return VB_OK;
+}
+
+static vb_status open_telemetry(vb_pipeline *p, vb_err *err)
+{
+    vb_backend_info info;
+    vb_telemetry_config c = {.device = p->device.kind, .pci = info.pci, .hz = p->options.telemetry_hz,
+                             .alone = vb_local_size() == 1};
+    vb_status st;
+
+    vb_backend_describe(&info, p->device);
+    if ((st = vb_telemetry_open(&p->telemetry, &c, err)) == VB_OK)
+        vb_telemetry_measure_idle(p->telemetry, IDLE_MS);
+    return st;
 }
 
 vb_status vb_pipeline_open(vb_pipeline **out, const vb_options *o, vb_device device, const char *run_id, vb_err *err)
@@ -524,7 +583,7 @@ vb_status vb_pipeline_open(vb_pipeline **out, const vb_options *o, vb_device dev
     p->options = *o;
     p->device = device;
     p->threads = o->threads ? o->threads : vb_default_threads();
-    if ((st = vb_dataset_open(&p->dataset, o->split_dir, o->split_name, &o->limits, err)) || (st = describe(p, run_id, err))) {
+    if ((st = vb_dataset_open(&p->dataset, o->split_dir, o->split_name, &o->limits, err)) || (st = open_telemetry(p, err)) || (st = describe(p, run_id, err))) {
         vb_pipeline_close(p);
         return st;
     }
@@ -537,6 +596,7 @@ void vb_pipeline_close(vb_pipeline *p)
     if (!p)
         return;
     drop_setup(p);
+    vb_telemetry_close(p->telemetry);
     vb_dataset_free(p->dataset);
     free(p);
 }

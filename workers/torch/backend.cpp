@@ -64,6 +64,8 @@ void describe_cuda(vb_backend_info *out, vb_device device)
   if (cudaGetDeviceProperties(&p, device.index) != cudaSuccess)
     return;
   put(out->device, p.name);
+  if (cudaDeviceGetPCIBusId(out->pci, sizeof(out->pci), device.index) != cudaSuccess)
+    out->pci[0] = '\0';
   snprintf(out->capability, sizeof(out->capability), "%d.%d", p.major, p.minor);
   out->device_memory_bytes = (int64_t)p.totalGlobalMem;
 }
