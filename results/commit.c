@@ -1,11 +1,10 @@
-/* Commits: a shard on disk, then its row; failed trials; attempts. See store.h for the order and why. */
+/* Commits: a shard on disk, then its row; failed trials. See store.h for the order and why; attempts: attempt.c. */
 #include "hash.h"
 #include "publish.h"
 #include "record.h"
 #include "shard.h"
 #include "store_impl.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,7 +92,9 @@ vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *b
     snprintf(path, sizeof path, "shards/%s/%s", key->video, file);
     vb_store_now(now);
     from.epoch = s->epoch;
-    st = vb_store_end(s, vb_record_done(s->db, &t, &from, err), err);
+    if ((st = vb_record_done(s->db, &t, &from, err)) == VB_OK)
+        st = vb_attempt_done(s, &t, "done", now, err);
+    st = vb_store_end(s, st, err);
     *fresh = st == VB_OK;
 out:
     vb_trial_deinit(&t);
@@ -123,40 +124,5 @@ vb_status vb_store_fail(vb_store *s, const vb_trial_key *key, vb_trial_status st
                        " WHERE trial.status <> 'done'",
                        "iiisisssss", video, variant, (int64_t)key->repetition, vb_trial_status_name(status), s->epoch, now,
                        code, reason, host, device);
-    return vb_store_end(s, st, err);
-}
-
-vb_status vb_store_forget_failed(vb_store *s, vb_err *err)
-{
-    int64_t n = 0;
-    vb_status st = vb_db_int(&n, NULL, s->db, err, "SELECT count(*) FROM trial WHERE status <> 'done'", "");
-
-    if (st || n == 0 || (st = vb_store_begin(s, err)))
-        return st;
-    return vb_store_end(s, vb_db_run(s->db, err, "DELETE FROM trial WHERE status <> 'done'", ""), err);
-}
-
-/* A number that was not told is NULL. */
-static double unless(int v, int none) { return v == none ? NAN : (double)v; }
-
-vb_status vb_store_attempt(vb_store *s, const vb_trial_key *key, const vb_attempt *a, vb_err *err)
-{
-    char now[32], file[VB_SHARD_PATH_MAX];
-    int64_t video, variant;
-    vb_status st;
-
-    if ((st = vb_store_shard_name(file, key, err)) || (st = vb_store_begin(s, err)))
-        return st;
-    vb_store_now(now);
-    if ((st = vb_record_video(&video, s->db, key->video, err)) == VB_OK &&
-        (st = vb_record_variant(&variant, s->db, &key->variant, err)) == VB_OK)
-        st = vb_db_run(s->db, err,
-                       "INSERT INTO attempt (video_id, variant_id, repetition, run_id, epoch, ended_utc, host, device, outcome,"
-                       " detail, signal, exit_code, last_frame, last_stage, duration_ms) VALUES (?1, ?2, ?3, nullif(?4, ''),"
-                       " ?5, ?6, ?7, ?8, ?9, ?10, CAST(?11 AS INTEGER), CAST(?12 AS INTEGER), CAST(?13 AS INTEGER),"
-                       " nullif(?14, ''), ?15)",
-                       "iiisisssssdddsd", video, variant, (int64_t)key->repetition, s->run_id, s->epoch, now, a->host, a->device,
-                       a->outcome, a->detail, unless(a->signal, 0), unless(a->exit_code, 0), unless(a->last_frame, -1),
-                       a->last_stage, a->duration_ms);
     return vb_store_end(s, st, err);
 }

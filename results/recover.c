@@ -195,7 +195,9 @@ static vb_status adopt(vb_store *s, int folder, const char *video, const char *f
     from.bytes = (int64_t)n;
     from.epoch = s->epoch;
     vb_store_now(now);
-    if ((st = vb_store_end(s, vb_record_done(s->db, &t, &from, err), err)) == VB_OK)
+    if ((st = vb_record_done(s->db, &t, &from, err)) == VB_OK)
+        st = vb_attempt_done(s, &t, "adopted", now, err);
+    if ((st = vb_store_end(s, st, err)) == VB_OK)
         r->adopted++;
 out:
     vb_trial_deinit(&t);

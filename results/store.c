@@ -66,9 +66,9 @@ static vb_status end_transaction(vb_store *s, vb_status st, vb_err *err)
 
 static vb_status end_batch(vb_store *s, vb_err *err)
 {
-    if (!s->batch)
+    if (!s->open)
         return VB_OK;
-    s->batch = false;
+    s->open = false;
     return end_transaction(s, VB_OK, err);
 }
 
@@ -141,14 +141,36 @@ static vb_status begin_transaction(vb_store *s, vb_err *err)
 
 vb_status vb_store_begin(vb_store *s, vb_err *err)
 {
-    vb_status st = end_batch(s, err);
+    vb_status st;
 
-    return st ? st : begin_transaction(s, err);
+    if (!s->group)
+        return (st = end_batch(s, err)) ? st : begin_transaction(s, err);
+    if (!s->open && (st = begin_transaction(s, err)))
+        return st;
+    s->open = true;
+    return vb_db_exec(s->db, "SAVEPOINT write", err);
 }
 
+/* A write of a group that failed is undone alone; where even that fails the whole group is lost with its connection. */
 vb_status vb_store_end(vb_store *s, vb_status st, vb_err *err)
 {
-    return end_transaction(s, st, err);
+    if (!s->group)
+        return end_transaction(s, st, err);
+    if (st == VB_OK)
+        return vb_db_exec(s->db, "RELEASE write", err);
+    (void)vb_db_exec(s->db, "ROLLBACK TO write; RELEASE write", NULL);
+    return st;
+}
+
+void vb_store_group_begin(vb_store *s)
+{
+    s->group = true;
+}
+
+vb_status vb_store_group_end(vb_store *s, vb_err *err)
+{
+    s->group = false;
+    return end_batch(s, err);
 }
 
 vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *options_json, const char *argv, vb_err *err)
@@ -201,10 +223,10 @@ vb_status vb_store_put_video(vb_store *s, const char *name, int h, int w, int n_
                    "siiiis", name, (int64_t)h, (int64_t)w, (int64_t)n_frames, (int64_t)n_objects, error);
     if (st || (found && same))
         return st;
-    if (!s->batch) {
+    if (!s->open) {
         if ((st = begin_transaction(s, err)))
             return st;
-        s->batch = true;
+        s->open = true;
     }
     if ((st = vb_record_video(&id, s->db, name, err)))
         return st;

@@ -48,19 +48,29 @@ vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *b
 /* A trial that failed: a record with its reason, no shard. code: vb_status_name; a later commit replaces it. */
 vb_status vb_store_fail(vb_store *s, const vb_trial_key *key, vb_trial_status status, const char *code,
                         const char *reason, const char *host, const char *device, vb_err *err);
-/* Deletes all failed and quarantined records, so that their trials run again (--retry-failed). */
+/* Deletes all failed and quarantined records, so that their trials run again (--retry-failed), from no attempts. */
 vb_status vb_store_forget_failed(vb_store *s, vb_err *err);
 
+/* An attempt at a trial that gave no result. Of those that did, the commit makes the row. */
 typedef struct {
     char host[64], device[96];
-    char outcome[24]; /* "done", "error", "signal", "exit", "hang", "refused", "bad_input", "oom" */
+    char outcome[24]; /* sched/outcome.h */
     char detail[512];
     int signal, exit_code; /* 0: none */
     int last_frame;        /* -1: none */
     char last_stage[16];
     double duration_ms;
+    char log[512]; /* the last that the engine printed */
+    bool counts;   /* towards the trial's quarantine */
 } vb_attempt;
 vb_status vb_store_attempt(vb_store *s, const vb_trial_key *key, const vb_attempt *a, vb_err *err);
+/* How many attempts at a trial count, over all runs since the last vb_store_forget_failed; key NULL: at all trials. */
+vb_status vb_store_kills(vb_store *s, const vb_trial_key *key, int64_t *n, vb_err *err);
+
+/* Writes that belong together, or that come at the same time, as one transaction: what is between the two is on disk
+ * when vb_store_group_end has returned VB_OK, and not before. Where it fails, none of it is. */
+void vb_store_group_begin(vb_store *s);
+vb_status vb_store_group_end(vb_store *s, vb_err *err);
 
 vb_status vb_store_counts(vb_store *s, int64_t *done, int64_t *failed, vb_err *err);
 

@@ -18,14 +18,16 @@ struct vb_store {
     vb_db *db;
     vb_logger log;
     int64_t epoch;    /* 0 until this process first writes */
-    bool batch;       /* a transaction of facts that may be lost is open */
+    bool group;       /* between group_begin and group_end */
+    bool open;        /* a transaction is open that more writes may join: facts that may be lost, or a group */
     char run_id[40];  /* "" before begin_run */
     char *run_options, *run_argv, started_utc[32];
     bool run_written;
 };
 
-/* Begins a durable write: the first one takes an epoch and writes the run's row; each checks that the epoch is still
- * ours (VB_ESTORE when another coordinator has taken over). End with vb_store_end. */
+/* Begins a durable write: the first one takes an epoch and writes the run's row; each transaction checks that the epoch
+ * is still ours (VB_ESTORE when another coordinator has taken over). End with vb_store_end; in a group that only closes a
+ * savepoint. */
 vb_status vb_store_begin(vb_store *s, vb_err *err);
 vb_status vb_store_end(vb_store *s, vb_status st, vb_err *err);
 
@@ -36,6 +38,9 @@ vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *
 
 /* A shard's pictures as OUT/overlays/VIDEO/TAG_rN_FRAME.png. They are copies: none is read again. */
 vb_status vb_store_publish_overlays(vb_store *s, const vb_trial *t, vb_err *err);
+
+/* attempt.c: the row of an attempt that gave the record t. Within a transaction. */
+vb_status vb_attempt_done(vb_store *s, const vb_trial *t, const char *outcome, const char *now, vb_err *err);
 
 /* recorded.c: the option record of the run that last wrote, malloc'ed; NULL: none did. */
 vb_status vb_last_options(char **options_json, vb_db *db, vb_err *err);

@@ -23,13 +23,15 @@ static const field welcome_fields[] = {TEXT_FIELD(vb_welcome, run_id), TEXT_FIEL
 static const field hello_fields[] = {TEXT_FIELD(vb_hello, host), TEXT_FIELD(vb_hello, device),
                                      TEXT_FIELD(vb_hello, manifest), INT_FIELD(vb_hello, pid, 0, INT32_MAX)};
 static const field failure_fields[] = {INT_FIELD(vb_failure, trial, 0, MAX_TRIAL), TEXT_FIELD(vb_failure, code),
-                                       TEXT_FIELD(vb_failure, reason), TEXT_FIELD(vb_failure, device)};
+                                       TEXT_FIELD(vb_failure, reason), TEXT_FIELD(vb_failure, device),
+                                       INT_FIELD(vb_failure, last_frame, -1, INT32_MAX),
+                                       TEXT_FIELD(vb_failure, last_stage), REAL_FIELD(vb_failure, duration_ms)};
 static const field death_fields[] = {
     INT_FIELD(vb_death, trial, -1, MAX_TRIAL),     TEXT_FIELD(vb_death, outcome),
     TEXT_FIELD(vb_death, detail),                  INT_FIELD(vb_death, signal, 0, 128),
     INT_FIELD(vb_death, exit_code, 0, 255),        INT_FIELD(vb_death, last_frame, -1, INT32_MAX),
     TEXT_FIELD(vb_death, last_stage),              REAL_FIELD(vb_death, duration_ms),
-    TEXT_FIELD(vb_death, device)};
+    TEXT_FIELD(vb_death, device),                  TEXT_FIELD(vb_death, log)};
 static const field fault_fields[] = {TEXT_FIELD(vb_fault, code), TEXT_FIELD(vb_fault, reason)};
 
 /* Text from logs and libraries may be no UTF-8, which JSON cannot carry: such bytes become '?'. */

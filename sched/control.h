@@ -22,6 +22,9 @@ typedef struct {
     char code[16]; /* vb_status_name */
     char reason[512];
     char device[96];
+    int last_frame; /* -1: none */
+    char last_stage[16];
+    double duration_ms;
 } vb_failure;
 
 typedef struct {
@@ -33,6 +36,7 @@ typedef struct {
     char last_stage[16];
     double duration_ms;
     char device[96];
+    char log[512]; /* the last that the engine printed */
 } vb_death;
 
 typedef struct {

@@ -5,6 +5,7 @@
 #include "dataset.h"
 #include "intake.h"
 #include "lease.h"
+#include "outcome.h"
 #include "shard.h"
 #include "ticker.h"
 #include "timing.h"
@@ -17,6 +18,7 @@
 enum {
     LEASE_TTL_S = 660,     /* longer than a worker's own patience with its engine (worker.h) */
     MAX_FAILED_STARTS = 3, /* of an engine in a row: then its worker gets no more work */
+    MAX_GROUP = 64         /* results in one transaction */
 };
 
 typedef struct {
@@ -39,6 +41,11 @@ struct vb_desk {
     bool draining;
     char manifest[65];  /* of the coordinator's split; made when a worker on another host has told its own */
     char last_loss[512]; /* why an engine could not be started */
+    int n_owed;          /* acknowledgements of results whose rows the group at hand holds */
+    struct {
+        int worker, trial;
+        uint64_t epoch;
+    } owed[MAX_GROUP];
 };
 
 static double now_s(void)
@@ -70,52 +77,6 @@ static vb_status answer(vb_desk *d, int worker, bool accepted, uint64_t epoch, i
 
     vb_verdict_encode(bytes, &v);
     return send(d, worker, accepted ? VB_MSG_ACK : VB_MSG_NACK, epoch, bytes, sizeof bytes, err);
-}
-
-vb_status vb_desk_open(vb_desk **out, const vb_rank *rank, vb_roster *r, const char *run_id, vb_err *err)
-{
-    static const vb_lease_trial states[] = {[VB_TRIAL_MISSING] = VB_LEASE_PENDING,
-                                            [VB_TRIAL_DONE] = VB_LEASE_DONE,
-                                            [VB_TRIAL_FAILED] = VB_LEASE_FAILED,
-                                            [VB_TRIAL_QUARANTINED] = VB_LEASE_QUARANTINED};
-    vb_desk *d = calloc(1, sizeof *d);
-    vb_welcome w = {0};
-    char *text = NULL;
-    vb_status st;
-
-    *out = NULL;
-    if (!d)
-        return vb_fail(err, VB_ENOMEM, "coordinator");
-    d->rank = rank;
-    d->r = r;
-    d->n_workers = rank->place.size - 1;
-    d->ttl_s = LEASE_TTL_S;
-    d->workers = calloc((size_t)d->n_workers, sizeof *d->workers);
-    d->shown = calloc((size_t)d->n_workers, sizeof *d->shown);
-    vb_ticker_init(&d->ticker, &rank->log, r->total, r->done + r->failed);
-    if (!d->workers || !d->shown) {
-        st = vb_fail(err, VB_ENOMEM, "%d workers", d->n_workers);
-        goto fail;
-    }
-    if ((st = vb_lease_create(&d->leases, r->plan, d->n_workers, err)))
-        goto fail;
-    for (int b = 0; b < r->plan->n_blocks; b++)
-        for (int t = 0; t < r->plan->blocks[b].n_trials; t++)
-            vb_lease_mark(d->leases, b, t, states[r->status[b][t]]);
-    snprintf(w.run_id, sizeof w.run_id, "%s", run_id);
-    snprintf(w.host, sizeof w.host, "%s", rank->log.host);
-    if ((st = vb_welcome_to_json(&text, &w, err)))
-        goto fail;
-    for (int i = 0; i < d->n_workers && st == VB_OK; i++)
-        st = send(d, i, VB_MSG_WELCOME, 0, text, strlen(text), err);
-    free(text);
-    if (st)
-        goto fail;
-    *out = d;
-    return VB_OK;
-fail:
-    vb_desk_close(d);
-    return st;
 }
 
 void vb_desk_close(vb_desk *d)
@@ -171,24 +132,97 @@ static void ended(vb_desk *d, int block, int trial, vb_trial_status status)
                                                 : VB_LEASE_QUARANTINED);
 }
 
-/* An attempt that brought its engine down, or a result that cannot be taken; the third one is the trial's end. */
-static vb_status count_kill(vb_desk *d, int worker, int block, int trial, const vb_attempt *a, vb_err *err)
+/* The trial's third attempt that counts was this one, or stands in the records of earlier runs. */
+static vb_status quarantine(vb_desk *d, int block, int trial, const vb_attempt *last, vb_err *err)
 {
     const vb_trial_key *key = &d->r->plan->blocks[block].trials[trial];
-    const desk_worker *w = &d->workers[worker];
     char reason[512], tag[VB_TAG_MAX];
     vb_status st;
 
-    if ((st = vb_store_attempt(d->r->store, key, a, err)) || !vb_lease_killed(d->leases, block, trial))
-        return st;
-    snprintf(reason, sizeof reason, "%d attempts failed; the last one on %s: %.400s", VB_LEASE_MAX_KILLS,
-             w->hello.host, a->detail);
+    snprintf(reason, sizeof reason, "%d attempts failed; the last one on %s: %.400s", VB_LEASE_MAX_KILLS, last->host,
+             last->detail);
     vb_variant_tag(tag, &key->variant);
     say(d, VB_LOG_WARN, "quarantined: %s %s r%d: %s", key->video, tag, key->repetition, reason);
-    st = vb_store_fail(d->r->store, key, VB_TRIAL_QUARANTINED, vb_status_name(VB_EMODEL), reason, w->hello.host,
-                       a->device, err);
+    st = vb_store_fail(d->r->store, key, VB_TRIAL_QUARANTINED, vb_status_name(VB_EMODEL), reason, last->host, last->device, err);
     if (st == VB_OK)
         ended(d, block, trial, VB_TRIAL_QUARANTINED);
+    return st;
+}
+
+/* An attempt that brought its engine down, or a result that cannot be taken; the third one is the trial's end. */
+static vb_status count_kill(vb_desk *d, int block, int trial, vb_attempt *a, vb_err *err)
+{
+    vb_status st;
+
+    a->counts = true;
+    st = vb_store_attempt(d->r->store, &d->r->plan->blocks[block].trials[trial], a, err);
+    return st || !vb_lease_killed(d->leases, block, trial) ? st : quarantine(d, block, trial, a, err);
+}
+
+/* What earlier runs recorded: a trial whose third attempt was the last act of one is not begun a fourth time. */
+static vb_status count_earlier(vb_desk *d, vb_err *err)
+{
+    static const vb_attempt unknown = {.host = "an earlier run's host", .detail = "see the attempts"};
+    const vb_plan *p = d->r->plan;
+    int64_t n = 0;
+    vb_status st = vb_store_kills(d->r->store, NULL, &n, err);
+
+    if (n == 0)
+        return st;
+    for (int b = 0; b < p->n_blocks; b++)
+        for (int t = 0; t < p->blocks[b].n_trials && st == VB_OK; t++)
+            if (d->r->status[b][t] == VB_TRIAL_MISSING &&
+                (st = vb_store_kills(d->r->store, &p->blocks[b].trials[t], &n, err)) == VB_OK &&
+                vb_lease_mark_kills(d->leases, b, t, (int)n))
+                st = quarantine(d, b, t, &unknown, err);
+    return st;
+}
+
+vb_status vb_desk_open(vb_desk **out, const vb_rank *rank, vb_roster *r, const char *run_id, vb_err *err)
+{
+    static const vb_lease_trial states[] = {[VB_TRIAL_MISSING] = VB_LEASE_PENDING,
+                                            [VB_TRIAL_DONE] = VB_LEASE_DONE,
+                                            [VB_TRIAL_FAILED] = VB_LEASE_FAILED,
+                                            [VB_TRIAL_QUARANTINED] = VB_LEASE_QUARANTINED};
+    vb_desk *d = calloc(1, sizeof *d);
+    vb_welcome w = {0};
+    char *text = NULL;
+    vb_status st;
+
+    *out = NULL;
+    if (!d)
+        return vb_fail(err, VB_ENOMEM, "coordinator");
+    d->rank = rank;
+    d->r = r;
+    d->n_workers = rank->place.size - 1;
+    d->ttl_s = LEASE_TTL_S;
+    d->workers = calloc((size_t)d->n_workers, sizeof *d->workers);
+    d->shown = calloc((size_t)d->n_workers, sizeof *d->shown);
+    vb_ticker_init(&d->ticker, &rank->log, r->total, r->done + r->failed);
+    if (!d->workers || !d->shown) {
+        st = vb_fail(err, VB_ENOMEM, "%d workers", d->n_workers);
+        goto fail;
+    }
+    if ((st = vb_lease_create(&d->leases, r->plan, d->n_workers, err)))
+        goto fail;
+    for (int b = 0; b < r->plan->n_blocks; b++)
+        for (int t = 0; t < r->plan->blocks[b].n_trials; t++)
+            vb_lease_mark(d->leases, b, t, states[r->status[b][t]]);
+    if ((st = count_earlier(d, err)))
+        goto fail;
+    snprintf(w.run_id, sizeof w.run_id, "%s", run_id);
+    snprintf(w.host, sizeof w.host, "%s", rank->log.host);
+    if ((st = vb_welcome_to_json(&text, &w, err)))
+        goto fail;
+    for (int i = 0; i < d->n_workers && st == VB_OK; i++)
+        st = send(d, i, VB_MSG_WELCOME, 0, text, strlen(text), err);
+    free(text);
+    if (st)
+        goto fail;
+    *out = d;
+    return VB_OK;
+fail:
+    vb_desk_close(d);
     return st;
 }
 
@@ -200,10 +234,16 @@ bool vb_desk_deserted(const vb_desk *d)
     return true;
 }
 
-static vb_status retire(vb_desk *d, int worker, vb_err *err)
+static void take_leave(vb_desk *d, int worker)
 {
     d->workers[worker].retired = true;
     d->workers[worker].waiting = false;
+    vb_lease_retire(d->leases, worker);
+}
+
+static vb_status retire(vb_desk *d, int worker, vb_err *err)
+{
+    take_leave(d, worker);
     return vb_desk_deserted(d) ? vb_fail(err, VB_EMODEL, "no worker is left: %s", d->last_loss) : VB_OK;
 }
 
@@ -273,15 +313,32 @@ static vb_status on_result(vb_desk *d, int worker, const vb_msg *m, const uint8_
             vb_fail(err, st, "%s", why.msg);
     }
     vb_intake_reset(&w->intake);
-    if (st && st != VB_EFORMAT)
-        return st;
-    return answer(d, worker, st == VB_OK, m->epoch, piece.trial, false, err);
+    if (st == VB_EFORMAT)
+        return answer(d, worker, false, m->epoch, piece.trial, false, err);
+    if (st == VB_OK) { /* it is on disk, and may be acknowledged, when the group is */
+        d->owed[d->n_owed].worker = worker;
+        d->owed[d->n_owed].trial = piece.trial;
+        d->owed[d->n_owed++].epoch = m->epoch;
+    }
+    return st;
+}
+
+static vb_attempt attempt_by(const desk_worker *w, const char *device, const char *outcome, const char *detail)
+{
+    vb_attempt a = {.last_frame = -1};
+
+    snprintf(a.host, sizeof a.host, "%s", w->hello.host);
+    snprintf(a.device, sizeof a.device, "%s", device);
+    snprintf(a.outcome, sizeof a.outcome, "%s", outcome);
+    snprintf(a.detail, sizeof a.detail, "%s", detail);
+    return a;
 }
 
 static vb_status on_failed(vb_desk *d, int worker, const vb_msg *m, const uint8_t *payload, vb_err *err)
 {
     const desk_worker *w = &d->workers[worker];
     const vb_trial_key *key;
+    vb_attempt a;
     vb_failure f;
     char tag[VB_TAG_MAX];
     int block, trial;
@@ -295,8 +352,12 @@ static vb_status on_failed(vb_desk *d, int worker, const vb_msg *m, const uint8_
     key = &d->r->plan->blocks[block].trials[trial];
     vb_variant_tag(tag, &key->variant);
     say(d, VB_LOG_WARN, "failed: %s %s r%d: %s", key->video, tag, key->repetition, f.reason);
-    if ((st = vb_store_fail(d->r->store, key, VB_TRIAL_FAILED, f.code, f.reason, w->hello.host,
-                            f.device[0] ? f.device : w->hello.device, err)))
+    a = attempt_by(w, f.device[0] ? f.device : w->hello.device, vb_outcome_of_error(f.code, f.reason), f.reason);
+    a.last_frame = f.last_frame;
+    snprintf(a.last_stage, sizeof a.last_stage, "%s", f.last_stage);
+    a.duration_ms = f.duration_ms;
+    if ((st = vb_store_attempt(d->r->store, key, &a, err)) ||
+        (st = vb_store_fail(d->r->store, key, VB_TRIAL_FAILED, f.code, f.reason, a.host, a.device, err)))
         return st;
     ended(d, block, trial, VB_TRIAL_FAILED);
     return VB_OK;
@@ -306,18 +367,21 @@ static vb_status on_failed(vb_desk *d, int worker, const vb_msg *m, const uint8_
 static vb_status on_done(vb_desk *d, int worker, const vb_msg *m, vb_err *err)
 {
     desk_worker *w = &d->workers[worker];
-    vb_attempt a = {.outcome = "refused", .detail = "the result was not a valid shard of this trial", .last_frame = -1};
+    vb_attempt a = attempt_by(w, w->hello.device, "refused", "the result was not a valid shard of this trial");
     int block, trial;
+    bool refused = false;
     vb_status st;
 
     if (vb_lease_check(d->leases, worker, m->epoch, 0, &block, &trial, NULL))
         return VB_OK;
-    snprintf(a.host, sizeof a.host, "%s", w->hello.host);
-    snprintf(a.device, sizeof a.device, "%s", w->hello.device);
     for (int i = 0; vb_lease_check(d->leases, worker, m->epoch, i, &block, &trial, NULL) == VB_OK; i++)
-        if (vb_lease_state(d->leases, block, trial) == VB_LEASE_PENDING &&
-            (st = count_kill(d, worker, block, trial, &a, err)))
-            return st;
+        if (vb_lease_state(d->leases, block, trial) == VB_LEASE_PENDING) {
+            refused = true;
+            if ((st = count_kill(d, block, trial, &a, err)))
+                return st;
+        }
+    if (refused)
+        vb_lease_avoid(d->leases, worker);
     vb_lease_release(d->leases, worker, (vb_now_ms() - w->leased_ms) / 1000, true);
     d->shown[worker].video = NULL;
     return VB_OK;
@@ -337,7 +401,7 @@ static void on_returned(vb_desk *d, int worker, const vb_msg *m)
 static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8_t *payload, vb_err *err)
 {
     desk_worker *w = &d->workers[worker];
-    vb_attempt a = {0};
+    vb_attempt a;
     vb_death death;
     int block, trial;
     vb_status st;
@@ -347,24 +411,26 @@ static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8
     if (vb_lease_check(d->leases, worker, m->epoch, death.trial < 0 ? 0 : death.trial, &block, &trial, NULL))
         return VB_OK;
     d->shown[worker].video = NULL;
-    if (death.trial < 0 && !strcmp(death.outcome, "usage"))
-        return vb_fail(err, VB_EARG, "host %s: %s", w->hello.host, death.detail);
-    if (death.trial < 0) {
-        snprintf(d->last_loss, sizeof d->last_loss, "%s: %.400s", w->hello.host, death.detail);
-        say(d, VB_LOG_WARN, "r%d: the engine did not start: %s", worker + 1, death.detail);
-        vb_lease_release(d->leases, worker, 0, false);
-        return ++w->failed_starts < MAX_FAILED_STARTS ? VB_OK : retire(d, worker, err);
-    }
-    snprintf(a.host, sizeof a.host, "%s", w->hello.host);
-    snprintf(a.device, sizeof a.device, "%s", death.device);
-    snprintf(a.outcome, sizeof a.outcome, "%s", death.outcome);
-    snprintf(a.detail, sizeof a.detail, "%s", death.detail);
+    a = attempt_by(w, death.device, death.trial < 0 ? "no_start" : death.outcome, death.detail);
     a.signal = death.signal;
     a.exit_code = death.exit_code;
     a.last_frame = death.last_frame;
     snprintf(a.last_stage, sizeof a.last_stage, "%s", death.last_stage);
+    snprintf(a.log, sizeof a.log, "%s", death.log);
     a.duration_ms = death.duration_ms;
-    st = count_kill(d, worker, block, trial, &a, err);
+    vb_lease_avoid(d->leases, worker);
+    if (death.trial < 0 && !strcmp(death.outcome, "usage"))
+        return vb_fail(err, VB_EARG, "host %s: %s", w->hello.host, death.detail);
+    if (death.trial < 0) {
+        snprintf(d->last_loss, sizeof d->last_loss, "%s: %.200s%s%.200s", w->hello.host, death.detail,
+                 death.log[0] ? "; last words: " : "", death.log);
+        say(d, VB_LOG_WARN, "r%d: the engine did not start: %s", worker + 1, death.detail);
+        vb_lease_release(d->leases, worker, 0, false);
+        if ((st = vb_store_attempt(d->r->store, &d->r->plan->blocks[block].trials[trial], &a, err)))
+            return st;
+        return ++w->failed_starts < MAX_FAILED_STARTS ? VB_OK : retire(d, worker, err);
+    }
+    st = count_kill(d, block, trial, &a, err);
     vb_lease_release(d->leases, worker, 0, false);
     return st;
 }
@@ -409,8 +475,7 @@ static vb_status on_message(vb_desk *d, int worker, const vb_msg *m, const uint8
     case VB_MSG_DONE:
         return on_done(d, worker, m, err);
     case VB_MSG_DRAIN:
-        d->workers[worker].retired = true;
-        d->workers[worker].waiting = false;
+        take_leave(d, worker);
         return VB_OK;
     case VB_MSG_RETURNED:
         on_returned(d, worker, m);
@@ -423,9 +488,9 @@ static vb_status on_message(vb_desk *d, int worker, const vb_msg *m, const uint8
 }
 
 /* What cannot be read from a worker is logged and dropped; its lease runs out if it mattered. */
-static vb_status take_in(vb_desk *d, bool *busy, vb_err *err)
+static vb_status take_messages(vb_desk *d, bool *busy, vb_err *err)
 {
-    for (;;) {
+    while (d->n_owed < MAX_GROUP) {
         vb_err why = {0};
         uint8_t *payload;
         bool got;
@@ -444,6 +509,22 @@ static vb_status take_in(vb_desk *d, bool *busy, vb_err *err)
         else if (st)
             return vb_fail(err, st, "%s", why.msg);
     }
+    return VB_OK;
+}
+
+/* Results that wait together cost one durable write together. */
+static vb_status take_in(vb_desk *d, bool *busy, vb_err *err)
+{
+    vb_status st, written;
+
+    vb_store_group_begin(d->r->store);
+    st = take_messages(d, busy, err);
+    written = vb_store_group_end(d->r->store, st ? NULL : err);
+    st = st ? st : written;
+    for (int i = 0; i < d->n_owed && st == VB_OK; i++)
+        st = answer(d, d->owed[i].worker, true, d->owed[i].epoch, d->owed[i].trial, false, err);
+    d->n_owed = 0;
+    return st;
 }
 
 static vb_status grant(vb_desk *d, int worker, const vb_lease *l, vb_err *err)

@@ -19,6 +19,7 @@ typedef struct {
     uint8_t *state;    /* [n_trials] vb_lease_trial */
     uint8_t *kills;    /* [n_trials] */
     double trial_cost; /* mean */
+    uint8_t *lost;     /* [n_workers] those that were lost in it; NULL: none */
 } block_state;
 
 typedef struct {
@@ -26,6 +27,7 @@ typedef struct {
     uint64_t epoch;
     double deadline_s;
     int setup; /* held by its engine, -1: none */
+    bool gone; /* retired, or silent since a lease of its ran out */
     int n_index;
     int *index; /* trials of the block when it was leased, owned */
 } worker_state;
@@ -37,6 +39,8 @@ struct vb_lease_table {
     block_state *blocks;
     int n_workers;
     worker_state *workers;
+    int *aside; /* [n_blocks] room for take_from() */
+    bool *barred; /* [n_setups] for choose_setup(): nothing in it for this worker */
     uint64_t epoch;
     int64_t pending, switches;
     bool queued; /* heaps are built: no more marks */
@@ -116,6 +120,8 @@ vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_worke
         goto nomem;
     t->plan = plan;
     t->n_workers = n_workers;
+    if (!(t->aside = calloc(n + 1, sizeof *t->aside)) || !(t->barred = calloc(n + 1, sizeof *t->barred)))
+        goto nomem;
     for (int b = 0; b < plan->n_blocks; b++) {
         block_state *s = &t->blocks[b];
         int k = plan->blocks[b].n_trials;
@@ -153,6 +159,7 @@ void vb_lease_free(vb_lease_table *t)
     for (int b = 0; t->blocks && t->plan && b < t->plan->n_blocks; b++) {
         free(t->blocks[b].state);
         free(t->blocks[b].kills);
+        free(t->blocks[b].lost);
     }
     for (int i = 0; t->setups && i < t->n_setups; i++)
         free(t->setups[i].heap);
@@ -161,6 +168,8 @@ void vb_lease_free(vb_lease_table *t)
     free(t->blocks);
     free(t->setups);
     free(t->workers);
+    free(t->aside);
+    free(t->barred);
     free(t);
 }
 
@@ -179,6 +188,19 @@ void vb_lease_mark(vb_lease_table *t, int block, int trial, vb_lease_trial state
 {
     if (!t->queued)
         set_state(t, block, trial, state);
+}
+
+bool vb_lease_mark_kills(vb_lease_table *t, int block, int trial, int kills)
+{
+    block_state *b = &t->blocks[block];
+
+    if (t->queued || b->state[trial] != VB_LEASE_PENDING)
+        return false;
+    b->kills[trial] = (uint8_t)(kills < VB_LEASE_MAX_KILLS ? kills : VB_LEASE_MAX_KILLS);
+    if (kills < VB_LEASE_MAX_KILLS)
+        return false;
+    set_state(t, block, trial, VB_LEASE_QUARANTINED);
+    return true;
 }
 
 static void build_queues(vb_lease_table *t)
@@ -207,18 +229,48 @@ static void hold(vb_lease_table *t, worker_state *w, int setup)
     w->setup = setup;
 }
 
+/* Whether worker may have block: it was not lost in it, or everybody who is left was. */
+static bool may_have(const vb_lease_table *t, int block, int worker)
+{
+    const uint8_t *lost = t->blocks[block].lost;
+
+    if (!lost || !lost[worker])
+        return true;
+    for (int i = 0; i < t->n_workers; i++)
+        if (!lost[i] && !t->workers[i].gone)
+            return false;
+    return true;
+}
+
+/* The most costly block of q that worker may have; -1: none. */
+static int take_from(vb_lease_table *t, setup_queue *q, int worker)
+{
+    int n = 0, block = -1;
+
+    while (q->n && block < 0) {
+        block = queue_pop(t, q);
+        if (!may_have(t, block, worker)) {
+            t->aside[n++] = block;
+            block = -1;
+        }
+    }
+    while (n)
+        queue_push(t, t->aside[--n]);
+    return block;
+}
+
 static int choose_setup(const vb_lease_table *t, const worker_state *w)
 {
     double most = -1;
     int best = -1;
 
-    if (w->setup >= 0 && t->setups[w->setup].n)
+    if (w->setup >= 0 && t->setups[w->setup].n && !t->barred[w->setup])
         return w->setup;
     for (int i = 0; i < t->n_setups; i++) {
         const setup_queue *q = &t->setups[i];
         double share = q->queued_cost * correction(q) / (1 + q->holders);
 
-        if (q->n && share > most) {
+        if (q->n && !t->barred[i] && share > most) {
             most = share;
             best = i;
         }
@@ -229,18 +281,21 @@ static int choose_setup(const vb_lease_table *t, const worker_state *w)
 bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out)
 {
     worker_state *w = &t->workers[worker];
-    int setup;
+    int setup, block = -1;
 
     build_queues(t);
+    w->gone = false;
     if (w->block >= 0)
         vb_lease_release(t, worker, 0, true);
-    setup = choose_setup(t, w);
+    memset(t->barred, 0, (size_t)t->n_setups * sizeof *t->barred);
+    while ((setup = choose_setup(t, w)) >= 0 && (block = take_from(t, &t->setups[setup], worker)) < 0)
+        t->barred[setup] = true;
     if (setup < 0)
         return false;
     out->switched = w->setup >= 0 && w->setup != setup;
     t->switches += out->switched;
     hold(t, w, setup);
-    w->block = queue_pop(t, &t->setups[setup]);
+    w->block = block;
     w->epoch = ++t->epoch;
     w->deadline_s = now_s + ttl_s;
     w->n_index = 0;
@@ -314,6 +369,21 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
         hold(t, w, -1);
 }
 
+/* Out of memory only means that the block may come back to the same worker. */
+void vb_lease_avoid(vb_lease_table *t, int worker)
+{
+    worker_state *w = &t->workers[worker];
+    block_state *b = w->block >= 0 ? &t->blocks[w->block] : NULL;
+
+    if (b && (b->lost || (b->lost = calloc((size_t)t->n_workers, 1))))
+        b->lost[worker] = 1;
+}
+
+void vb_lease_retire(vb_lease_table *t, int worker)
+{
+    t->workers[worker].gone = true;
+}
+
 bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch)
 {
     for (int i = 0; i < t->n_workers; i++) {
@@ -324,6 +394,8 @@ bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, u
         *worker = i;
         *block = w->block;
         *epoch = w->epoch;
+        vb_lease_avoid(t, i);
+        w->gone = true;
         vb_lease_release(t, i, 0, false);
         return true;
     }

@@ -4,7 +4,8 @@
  * Rules: a worker holds one lease at a time. It gets blocks of the setup that it holds, longest first, and another
  * setup (the one with most work left per holder) only when none is queued. Every lease has an epoch that is never used
  * again; what comes under another epoch, or from another worker, is refused. A trial that brought its engine down
- * VB_LEASE_MAX_KILLS times is quarantined. */
+ * VB_LEASE_MAX_KILLS times is quarantined. A block that a worker's engine died of, or was lost in, goes to another worker
+ * as long as there is one. */
 #ifndef VB_LEASE_H
 #define VB_LEASE_H
 
@@ -33,8 +34,11 @@ void vb_lease_free(vb_lease_table *t);
 /* Before the first take: what is recorded already. */
 void vb_lease_mark(vb_lease_table *t, int block, int trial, vb_lease_trial state);
 
-/* Grants the next block. false: nothing is queued now (all done, or leased to others). A lease that the worker
- * still holds is released first. */
+/* Likewise: how many engines a trial has brought down in earlier runs; true when that quarantines it. */
+bool vb_lease_mark_kills(vb_lease_table *t, int block, int trial, int kills);
+
+/* Grants the next block. false: nothing is queued now for this worker (all done, leased to others, or kept for another
+ * worker because this one was lost in it). A lease that the worker still holds is released first. */
 bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out);
 
 /* Whether worker holds block under epoch, and which trial of the plan's block its trial is. VB_EARG says why not. */
@@ -49,6 +53,10 @@ bool vb_lease_killed(vb_lease_table *t, int block, int trial);
 /* The worker's lease ends: what is pending is queued again. seconds: how long the block took when it was run whole
  * (corrects the cost model), 0: not to be learnt from. kept: the engine still holds the setup. */
 void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
+/* The worker was lost in the block that it holds: it does not get it again as long as there is another. */
+void vb_lease_avoid(vb_lease_table *t, int worker);
+/* The worker takes no more leases. */
+void vb_lease_retire(vb_lease_table *t, int worker);
 /* Ends one lease whose deadline has passed; false: none has. */
 bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch);
 

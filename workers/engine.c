@@ -8,6 +8,7 @@
 #include "hash.h"
 #include "pipeline.h"
 #include "shard.h"
+#include "timing.h"
 
 #include <dirent.h>
 #include <poll.h>
@@ -29,6 +30,8 @@ typedef struct {
     int n_trials;
     int n_ended;     /* of them */
     bool in_a_trial; /* one has begun and its end is not out yet */
+    double began_ms;
+    vb_progress last;
 } engine;
 
 static vb_status say(const engine *e, vb_msg_type type, const void *payload, size_t n, int fd, vb_err *err)
@@ -55,7 +58,10 @@ static void on_progress(void *ctx, int trial, int frame_idx, int n_frames, vb_st
     uint8_t bytes[VB_PROGRESS_BYTES];
     bool sent;
 
+    if (!e->in_a_trial)
+        e->began_ms = vb_now_ms();
     e->in_a_trial = true;
+    e->last = p;
     vb_progress_encode(bytes, &p);
     (void)vb_channel_send(e->sock, VB_MSG_PROGRESS, e->epoch, bytes, sizeof bytes, -1, false, &sent, NULL);
 }
@@ -69,10 +75,15 @@ static void trial_ended(engine *e)
 static vb_status on_failed(void *ctx, int trial, const vb_err *why, vb_err *err)
 {
     engine *e = ctx;
-    vb_failure f = {.trial = trial};
+    vb_failure f = {.trial = trial, .last_frame = -1};
     char *text;
     vb_status st;
 
+    if (e->in_a_trial) {
+        f.last_frame = e->last.frame_idx;
+        snprintf(f.last_stage, sizeof f.last_stage, "%s", vb_stage_name(e->last.stage));
+        f.duration_ms = vb_now_ms() - e->began_ms;
+    }
     snprintf(f.code, sizeof f.code, "%s", vb_status_name(why->code));
     snprintf(f.reason, sizeof f.reason, "%s", why->msg);
     snprintf(f.device, sizeof f.device, "%s", e->device);

@@ -142,7 +142,7 @@ vb_status vb_outbox_pump(vb_outbox *o, vb_link *l, vb_err *err)
 static vb_status give_up(vb_outbox *o, vb_err *err)
 {
     item *i = o->first;
-    vb_failure f = {.trial = i->piece.trial};
+    vb_failure f = {.trial = i->piece.trial, .last_frame = -1};
     char *text;
     vb_status st;
 

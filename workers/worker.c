@@ -8,6 +8,7 @@
 #include "dataset.h"
 #include "engine_path.h"
 #include "outbox.h"
+#include "outcome.h"
 #include "plan.h"
 #include "shard.h"
 #include "stop.h"
@@ -36,6 +37,7 @@ typedef struct {
     vb_child child;
     bool engine_up; /* it said HELLO */
     vb_fault fault; /* its last words; code "" when there are none */
+    long long oom_kills; /* when it was started */
     vb_outbox *outbox;
     int silence_s;
 
@@ -92,16 +94,21 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
         d->exit_code = WEXITSTATUS(status);
         snprintf(how, sizeof how, "exited with code %d", d->exit_code);
     }
-    snprintf(d->outcome, sizeof d->outcome, "%s",
-             why ? why : refused_options(w) ? "usage" : w->fault.code[0] ? "error" : d->signal ? "signal" : "exit");
-    if (w->fault.code[0])
+    snprintf(d->log, sizeof d->log, "%s", w->child.tail);
+    if (w->fault.code[0]) {
+        snprintf(d->outcome, sizeof d->outcome, "%s",
+                 refused_options(w) ? "usage" : vb_outcome_of_error(w->fault.code, w->fault.reason));
         snprintf(d->detail, sizeof d->detail, "%s", w->fault.reason);
-    else if (why)
-        snprintf(d->detail, sizeof d->detail, "said nothing for %d s: killed%s%.300s", w->silence_s,
-                 w->child.n_tail ? "; last words: " : "", w->child.tail);
-    else
-        snprintf(d->detail, sizeof d->detail, "engine %s%s%.380s", how, w->child.n_tail ? "; last words: " : "",
-                 w->child.tail);
+    } else if (why) {
+        snprintf(d->outcome, sizeof d->outcome, "%s", why);
+        snprintf(d->detail, sizeof d->detail, "said nothing for %d s: killed", w->silence_s);
+    } else if (d->signal == SIGKILL && vb_outcome_oom_kills() > w->oom_kills) {
+        snprintf(d->outcome, sizeof d->outcome, "oom_host");
+        snprintf(d->detail, sizeof d->detail, "engine %s, out of the host's memory", how);
+    } else {
+        snprintf(d->outcome, sizeof d->outcome, "%s", d->signal ? "signal" : "exit");
+        snprintf(d->detail, sizeof d->detail, "engine %s", how);
+    }
 }
 
 static vb_status ask_for_work(worker *w, vb_err *err)
@@ -144,7 +151,7 @@ static vb_status lose_engine(worker *w, const char *why, vb_err *err)
         }
         snprintf(d.device, sizeof d.device, "%s", w->device);
         if (strcmp(d.outcome, "usage")) /* the coordinator ends the run with these words */
-            vb_log(&w->r->log, VB_LOG_WARN, "lost the engine: %s", d.detail);
+            vb_log(&w->r->log, VB_LOG_WARN, "lost the engine: %s%s%.300s", d.detail, d.log[0] ? "; last words: " : "", d.log);
         if ((st = vb_death_to_json(&text, &d, err)) || (st = tell(w, VB_MSG_ATTEMPT, w->epoch, text, err)) ||
             (st = ask_for_work(w, err)))
             return st;
@@ -175,6 +182,7 @@ static vb_status start_engine(worker *w, vb_err *err)
         argv[n++] = r->argv[i];
     w->engine_up = false;
     w->fault.code[0] = '\0';
+    w->oom_kills = vb_outcome_oom_kills();
     st = vb_child_start(&w->child, w->engine, argv, err);
     free(argv);
     return st;

@@ -196,13 +196,64 @@ static void failure_is_a_record_until_a_commit(void **state)
 static void attempts_are_rows(void **state)
 {
     vb_trial_key k = sample_key("v1", VB_FLOAT16, 0);
-    vb_attempt a = {"nano3", "Orin Nano", "signal", "killed", 9, 0, 17, "encode", 1234.5};
+    vb_attempt a = {"nano3", "Orin Nano", "signal", "killed", 9, 0, 17, "encode", 1234.5, "last words", true};
+    vb_store *s;
+    int64_t n = -1;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_kills(s, NULL, &n, &err));
+    assert_int_equal(n, 0);
+    OK(vb_store_attempt(s, &k, &a, &err));
+    vb_store_close(s);
+    assert_int_equal(ask(*state, "SELECT signal = 9 AND exit_code IS NULL AND last_frame = 17 AND outcome = 'signal'"
+                                 " AND log = 'last words' FROM attempt"), 1);
+    /* Counted over all runs, until failures are forgotten. */
+    OK(vb_store_open(&s, *state, NULL, &err));
+    a.counts = false;
+    OK(vb_store_attempt(s, &k, &a, &err));
+    OK(vb_store_kills(s, &k, &n, &err));
+    assert_int_equal(n, 1);
+    k.repetition = 1;
+    OK(vb_store_kills(s, &k, &n, &err));
+    assert_int_equal(n, 0);
+    OK(vb_store_fail(s, &k, VB_TRIAL_FAILED, "EMODEL", "x", "nano3", "Orin Nano", &err));
+    OK(vb_store_forget_failed(s, &err));
+    OK(vb_store_kills(s, NULL, &n, &err));
+    assert_int_equal(n, 0);
+    vb_store_close(s);
+}
+
+static void results_have_attempts(void **state)
+{
     vb_store *s;
 
     OK(vb_store_open(&s, *state, NULL, &err));
-    OK(vb_store_attempt(s, &k, &a, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
     vb_store_close(s);
-    assert_int_equal(ask(*state, "SELECT signal = 9 AND exit_code IS NULL AND last_frame = 17 AND outcome = 'signal' FROM attempt"), 1);
+    assert_int_equal(ask(*state, "SELECT count(*) FROM attempt JOIN trial USING (video_id, variant_id, repetition, run_id)"
+                                 " WHERE outcome = 'done' AND duration_ms = warmup_ms + wall_ms AND counts = 0"), 1);
+}
+
+/* Nothing of a group is there before its end; one write of it that fails takes no other with it. */
+static void a_group_is_one_write(void **state)
+{
+    vb_trial_key k = sample_key("v2", VB_FLOAT16, 0), bad = sample_key("..", VB_FLOAT16, 0);
+    vb_store *s;
+    vb_err err;
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    vb_store_group_begin(s);
+    commit(s, "v2", VB_FLOAT32, 1);
+    OK(vb_store_fail(s, &k, VB_TRIAL_FAILED, "EMODEL", "x", "nano3", "Orin Nano", &err));
+    assert_int_equal(vb_store_fail(s, &bad, VB_TRIAL_FAILED, "EMODEL", "x", "nano3", "Orin Nano", &err), VB_EARG);
+    assert_int_equal(ask(*state, "SELECT count(*) FROM trial"), 1);
+    assert_int_equal(status_of(s, "v2", VB_FLOAT32), VB_TRIAL_DONE);
+    OK(vb_store_group_end(s, &err));
+    assert_int_equal(ask(*state, "SELECT count(*) FROM trial"), 3);
+    commit(s, "v3", VB_FLOAT32, 1);
+    assert_int_equal(ask(*state, "SELECT count(*) FROM trial"), 4);
+    vb_store_close(s);
 }
 
 static void second_writer_is_refused_by_name(void **state)
@@ -397,6 +448,8 @@ int main(void)
         TEST(wrong_shards_are_refused),
         TEST(failure_is_a_record_until_a_commit),
         TEST(attempts_are_rows),
+        TEST(results_have_attempts),
+        TEST(a_group_is_one_write),
         TEST(second_writer_is_refused_by_name),
         TEST(older_epoch_is_refused),
         TEST(recovery_makes_folder_and_rows_agree),

@@ -179,6 +179,59 @@ static void test_quarantine(void **state)
 }
 
 /* What one setup took corrects the estimate of what is left. */
+/* A block goes to another worker than those that were lost in it, as long as there is one that is not gone. */
+static void test_steering(void **state)
+{
+    vb_plan *p = make_plan(2, 1); /* block 1 is the longer one */
+    vb_lease_table *t;
+    vb_lease l;
+    int worker, block;
+    uint64_t epoch;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 3, NULL), VB_OK);
+    assert_true(vb_lease_take(t, 0, 0, 10, &l));
+    assert_int_equal(l.block, 1);
+    vb_lease_avoid(t, 0);
+    vb_lease_release(t, 0, 0, false);
+    assert_true(vb_lease_take(t, 0, 0, 10, &l)); /* not block 1 again */
+    assert_int_equal(l.block, 0);
+    finish_all(t, &l);
+    vb_lease_release(t, 0, 1, true);
+    assert_false(vb_lease_take(t, 0, 0, 10, &l)); /* it is kept for the others */
+    vb_lease_retire(t, 2);
+    assert_false(vb_lease_take(t, 0, 0, 10, &l));
+    assert_true(vb_lease_take(t, 1, 0, 10, &l));
+    assert_int_equal(l.block, 1);
+    assert_true(vb_lease_expire(t, 11, &worker, &block, &epoch)); /* worker 1 has gone silent: nobody else is left */
+    assert_true(vb_lease_take(t, 0, 12, 10, &l));
+    assert_int_equal(l.block, 1);
+    finish_all(t, &l);
+    vb_lease_release(t, 0, 1, true);
+    assert_int_equal(vb_lease_pending(t), 0);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* What earlier runs counted goes on counting. */
+static void test_earlier_kills(void **state)
+{
+    vb_plan *p = make_plan(1, 1);
+    vb_lease_table *t;
+    vb_lease l;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    assert_false(vb_lease_mark_kills(t, 0, 0, VB_LEASE_MAX_KILLS - 1));
+    assert_true(vb_lease_mark_kills(t, 0, 1, 300));
+    assert_int_equal(vb_lease_state(t, 0, 1), VB_LEASE_QUARANTINED);
+    assert_true(vb_lease_take(t, 0, 0, 10, &l));
+    assert_int_equal(l.n_trials, TRIALS - 1);
+    assert_true(vb_lease_killed(t, 0, 0));
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
 static void test_remaining(void **state)
 {
     vb_plan *p = make_plan(3, 1); /* costs 1, 2, 3 */
@@ -272,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_order),     cmocka_unit_test(test_switch_when_none_left),
         cmocka_unit_test(test_marks),     cmocka_unit_test(test_expiry_and_epochs),
         cmocka_unit_test(test_quarantine), cmocka_unit_test(test_remaining),
+        cmocka_unit_test(test_steering),  cmocka_unit_test(test_earlier_kills),
         cmocka_unit_test(test_random),
     };
 
