@@ -74,6 +74,32 @@ def write_centers():
     write("prompts.txt", "h w center_x center_y mean_x mean_y x0 y0 x1 y1 mask", rows)
 
 
+def write_clicks():
+    """Ground truth and a mask shown: what upstream's rule clicks on. As above, settled on the exact squares."""
+    own = np.random.default_rng(12)
+    pairs = []
+    for h, w in ((1, 1), (1, 9), (9, 1), (3, 64), (17, 127), (33, 128), (40, 65)):
+        for p, q in ((0.5, 0.5), (0.9, 0.2), (0.2, 0.9), (0, 1), (1, 0), (0, 0), (1, 1)):
+            pairs.append((own.random((h, w)) < p, own.random((h, w)) < q))
+    for _ in range(12):
+        gt = blob(int(own.integers(40, 90)), int(own.integers(40, 150)))
+        pairs += [(gt, np.roll(gt, own.integers(-9, 10, 2), (0, 1))), (gt, blob(*gt.shape)), (gt, gt & (own.random(gt.shape) < 0.9)), (gt, gt)]
+    left = np.zeros((20, 40), bool)
+    left[5:12, 4:11] = True
+    pairs += [(left, left[:, ::-1]), (left[:, ::-1], left)]  # both kinds of error equally deep
+    rows = []
+    for gt, shown in pairs:
+        peaks = []
+        for error in (gt & ~shown, ~gt & shown):
+            d = cv2.distanceTransform(np.pad(error.astype(np.uint8), 1), cv2.DIST_L2, 0)[1:-1, 1:-1]
+            peaks.append(np.rint(d.astype(np.float64) ** 2).ravel())
+        missed, extra = peaks
+        label = int(missed.max() > extra.max())
+        y, x = divmod(int(np.argmax(missed if label else extra)), gt.shape[1])
+        rows.append(f"{gt.shape[0]} {gt.shape[1]} {x} {y} {label} {rle(gt)} {rle(shown)}")
+    write("clicks.txt", "h w x y label ground_truth mask_shown", rows)
+
+
 def spiral(n):
     m = np.zeros((n, n), bool)
     y, x, dy, dx, lo, hi = 0, 0, 0, 1, 0, n - 1
@@ -166,3 +192,4 @@ if __name__ == "__main__":
     write_resize()
     write_decode()
     write_png()
+    write_clicks()

@@ -1,4 +1,4 @@
-/* Components against scipy, and hole filling on logits. */
+/* Components against scipy; hole filling and sprinkle removal on logits. */
 #include "support.h"
 
 #include "holes.h"
@@ -63,6 +63,65 @@ static void scipy_case(char *line)
     vb_mask_deinit(&filled);
 }
 
+/* Sprinkles are the holes of the mask turned inside out. */
+static void sprinkle_case(char *line)
+{
+    int h, w, used = 0, smaller[3];
+    static const int max_area[3] = {1, 8, 30};
+    vb_mask m;
+    float *logits, *mirrored;
+    size_t n;
+
+    assert_int_equal(sscanf(line, "%d %d %*s %*s %d %d %d %n", &h, &w, &smaller[0], &smaller[1], &smaller[2], &used), 5);
+    *strchr(line + used, ' ') = '\0';
+    mask_of_text(&m, h, w, line + used);
+    n = (size_t)h * (size_t)w;
+    logits = malloc(n * sizeof *logits);
+    mirrored = malloc(n * sizeof *mirrored);
+    assert_true(logits && mirrored);
+    for (int k = 0; k < 3; k++) {
+        int64_t n_removed = -1;
+
+        for (size_t i = 0; i < n; i++) /* never 0, which is background on either side */
+            mirrored[i] = -(logits[i] = vb_mask_get(&m, (int)(i / (size_t)w), (int)(i % (size_t)w)) ? 3.0f : -2.5f);
+        ok(vb_remove_sprinkles(logits, h, w, max_area[k], &n_removed, &ok_err));
+        assert_int_equal(n_removed, smaller[k]);
+        ok(vb_fill_holes(mirrored, h, w, max_area[k], NULL, &ok_err));
+        for (size_t i = 0; i < n; i++)
+            assert_true(logits[i] == -mirrored[i]);
+    }
+    free(logits);
+    free(mirrored);
+    vb_mask_deinit(&m);
+}
+
+static void sprinkles_are_equal_to_scipy(void **state)
+{
+    (void)state;
+    for_lines(FIXTURES "/components.txt", sprinkle_case);
+}
+
+/* 0 is background; NaN is no sprinkle; what a filled hole has joined is one component. */
+static void sprinkles_come_after_holes(void **state)
+{
+    float dots[6] = {1, 0, NAN, -1, INFINITY, -1};
+    float ring[9] = {1, 1, 1, 1, -1, 1, 1, 1, 1};
+    int64_t n;
+
+    (void)state;
+    ok(vb_remove_sprinkles(dots, 1, 6, 1, &n, &ok_err));
+    assert_int_equal(n, 2);
+    assert_true(dots[0] == -0.1f && dots[1] == 0 && isnan(dots[2]) && dots[3] == -1 && dots[4] == -0.1f);
+    ok(vb_fill_holes(ring, 3, 3, 8, &n, &ok_err));
+    ok(vb_remove_sprinkles(ring, 3, 3, 8, &n, &ok_err));
+    assert_int_equal(n, 0);
+    ok(vb_remove_sprinkles(ring, 3, 3, 9, &n, &ok_err));
+    assert_int_equal(n, 9);
+    ok(vb_remove_sprinkles(ring, 3, 3, 0, &n, &ok_err));
+    assert_int_equal(n, 0);
+    assert_int_equal(vb_remove_sprinkles(ring, 0, 3, 1, NULL, NULL), VB_ESHAPE);
+}
+
 static void equal_to_scipy(void **state)
 {
     (void)state;
@@ -101,6 +160,8 @@ int main(void)
         cmocka_unit_test(equal_to_scipy),
         cmocka_unit_test(nan_is_no_background),
         cmocka_unit_test(area_0_changes_nothing),
+        cmocka_unit_test(sprinkles_are_equal_to_scipy),
+        cmocka_unit_test(sprinkles_come_after_holes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

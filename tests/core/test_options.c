@@ -94,6 +94,11 @@ static void what_cannot_be_is_named(void **state)
     refuses("--split-dir D --models stub extra", "extra");
     refuses("--split-dir D --models stub --save-masks some", "annotated");
     refuses("--split-dir D --models stub --mode offline", "offline");
+    refuses("--split-dir D --models stub --clicks 2", "1, 3, 5");
+    refuses("--split-dir D --models stub --clicks 1,3", "1, 3, 5");
+    refuses("--split-dir D --models stub_point,stub_mask --clicks 3", "mask");
+    refuses("--split-dir D --models stub --objects all", "separate");
+    refuses("--split-dir D --models stub --sprinkle-area -1", "--sprinkle-area");
     refuses("--split-dir D --models sam9*", "sam9*");
     refuses("--split-dir D --models stub* --image-size 64", "stub*");
     refuses("--split-dir D --models stub --checkpoint sam9=FILE", "sam9");
@@ -184,6 +189,35 @@ static void require_flash_takes_an_optional_word(void **state)
     refuses("--split-dir D --models stub --require-flash=perhaps", "perhaps");
 }
 
+static void what_the_masks_depend_on_is_fixed(void **state)
+{
+    static const char *const changed[] = {"--clicks 5", "--objects together", "--sprinkle-area 7", "--fill-hole-area 9", "--postprocess cpu"};
+    char *text, line[160];
+
+    (void)state;
+    assert_int_equal(parse("--split-dir D --models stub"), VB_OK);
+    assert_true(o.clicks == 1 && o.objects == VB_OBJECTS_TOGETHER && o.sprinkle_area == 0 && !o.non_overlap);
+    assert_int_equal(parse("--split-dir D --models stub --clicks 3 --objects Separate --sprinkle_area 4 --non-overlap"), VB_OK);
+    assert_true(o.clicks == 3 && o.objects == VB_OBJECTS_SEPARATE && o.sprinkle_area == 4 && o.non_overlap);
+    assert_int_equal(vb_options_json(&text, &o, &err), VB_OK);
+    assert_int_equal(vb_options_same_fixed(&o, text, &err), VB_OK);
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        char name[32];
+
+        snprintf(line, sizeof line, "--split-dir D --models stub --clicks 3 --objects separate --sprinkle-area 4 --non-overlap %s", changed[i]);
+        assert_int_equal(parse(line), VB_OK);
+        assert_int_equal(vb_options_same_fixed(&o, text, &err), VB_EARG);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(changed[i], " "), changed[i]);
+        assert_non_null(strstr(err.msg, name));
+    }
+    assert_int_equal(parse("--split-dir D --models stub --clicks 3 --objects separate --sprinkle-area 4"), VB_OK);
+    assert_int_equal(vb_options_same_fixed(&o, text, &err), VB_EARG);
+    assert_non_null(strstr(err.msg, "--non-overlap"));
+    free(text);
+    assert_int_equal(parse("--split-dir D --models stub --sprinkle-area 4 --postprocess off"), VB_OK);
+    assert_true(o.fill_hole_area == 0 && o.sprinkle_area == 0);
+}
+
 static void record_holds_every_option(void **state)
 {
     char *text;
@@ -218,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_model_that_the_build_lacks_is_named),
         cmocka_unit_test(each_model_finds_its_checkpoint),
         cmocka_unit_test(require_flash_takes_an_optional_word),
+        cmocka_unit_test(what_the_masks_depend_on_is_fixed),
         cmocka_unit_test(record_holds_every_option),
     };
 

@@ -1,4 +1,4 @@
-/* Prompts from masks against OpenCV's exact distances, and the words of `track --object`. */
+/* Prompts and corrective clicks from masks against OpenCV's exact distances, and the words of `track --object`. */
 #include "support.h"
 
 #include "image_io.h"
@@ -41,6 +41,96 @@ static void equal_to_opencv(void **state)
 {
     (void)state;
     for_lines(FIXTURES "/prompts.txt", opencv_case);
+}
+
+static void click_case(char *line)
+{
+    int h, w, x, y, label, used = 0;
+    char *second;
+    vb_mask gt, shown;
+    vb_prompt p = {.n_points = 1, .xy = {{3, 4}}, .label = {1}};
+
+    assert_int_equal(sscanf(line, "%d %d %d %d %d %n", &h, &w, &x, &y, &label, &used), 5);
+    second = strchr(line + used, ' ');
+    *second++ = '\0';
+    mask_of_text(&gt, h, w, line + used);
+    mask_of_text(&shown, h, w, second);
+    ok(vb_prompt_correct(&p, &gt, &shown, &ok_err));
+    assert_int_equal(p.n_points, 2);
+    assert_true(p.xy[0][0] == 3 && p.xy[0][1] == 4 && p.label[0] == 1);
+    if (p.xy[1][0] != (float)x || p.xy[1][1] != (float)y || p.label[1] != label)
+        fail_msg("%d x %d: clicked %g,%g,%d, expected %d,%d,%d", w, h, (double)p.xy[1][0], (double)p.xy[1][1], p.label[1], x, y, label);
+    vb_mask_deinit(&gt);
+    vb_mask_deinit(&shown);
+}
+
+static void clicks_are_upstreams(void **state)
+{
+    (void)state;
+    for_lines(FIXTURES "/clicks.txt", click_case);
+}
+
+static void clicks(const char *gt_picture, const char *shown_picture, const char *text)
+{
+    vb_mask gt, shown;
+    vb_prompt p = {0};
+    char got[64];
+
+    mask_of_picture(&gt, 5, 9, gt_picture);
+    mask_of_picture(&shown, 5, 9, shown_picture);
+    ok(vb_prompt_correct(&p, &gt, &shown, &ok_err));
+    vb_prompt_text(got, sizeof got, &p);
+    assert_string_equal(got, text);
+    vb_mask_deinit(&gt);
+    vb_mask_deinit(&shown);
+}
+
+static void a_click_goes_to_the_deeper_error(void **state)
+{
+    static const char object[] = "........."
+                                 ".###....."
+                                 ".###....."
+                                 ".###....."
+                                 ".........";
+    static const char none[] = "........."
+                               "........."
+                               "........."
+                               "........."
+                               ".........";
+    static const char beside[] = "........."
+                                 ".....###."
+                                 ".....###."
+                                 ".....###."
+                                 ".........";
+    static const char much[] = "....#####"
+                               ".#..#####"
+                               ".#..#####"
+                               ".#..#####"
+                               "....#####";
+
+    (void)state;
+    clicks(object, none, "point:2,2,1");   /* missed */
+    clicks(none, object, "point:2,2,0");   /* too much */
+    clicks(object, beside, "point:6,2,0"); /* both equally deep: the one that is too much */
+    clicks(object, much, "point:6,2,0");   /* the picture's edge is a border like any other */
+    clicks(much, object, "point:6,2,1");
+    clicks(object, object, "point:0,0,0"); /* nothing is wrong */
+}
+
+static void what_cannot_be_corrected_is_refused(void **state)
+{
+    vb_mask a, b;
+    vb_prompt p = {.n_points = VB_MAX_POINTS};
+
+    (void)state;
+    ok(vb_mask_init(&a, 4, 4, &ok_err));
+    ok(vb_mask_init(&b, 4, 5, &ok_err));
+    assert_int_equal(vb_prompt_correct(&p, &a, &a, NULL), VB_EARG);
+    p.n_points = 1;
+    assert_int_equal(vb_prompt_correct(&p, &a, &b, NULL), VB_ESHAPE);
+    assert_int_equal(p.n_points, 1);
+    vb_mask_deinit(&a);
+    vb_mask_deinit(&b);
 }
 
 static void an_empty_mask_gives_none(void **state)
@@ -146,6 +236,8 @@ int main(void)
         cmocka_unit_test(equal_to_opencv),          cmocka_unit_test(an_empty_mask_gives_none),
         cmocka_unit_test(specs_read_back_as_text),  cmocka_unit_test(broken_specs_are_refused),
         cmocka_unit_test(a_mask_file_is_read),      cmocka_unit_test(text_is_cut_off_not_overrun),
+        cmocka_unit_test(clicks_are_upstreams),     cmocka_unit_test(a_click_goes_to_the_deeper_error),
+        cmocka_unit_test(what_cannot_be_corrected_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
