@@ -27,6 +27,7 @@ struct RepVitBlock {
   Conv2d token_mixer;
   std::optional<SqueezeExcite> se; // every other block
   RepVitMlp channel_mixer;
+  ScalarType out_dtype = at::kFloat; // what a block rounds its output to
   void load(const Loader &w, int64_t dim, bool use_se);
   Tensor operator()(const Tensor &x) const;
 };
