@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-#define VB_HOLE_LOGIT 0.1f      /* as upstream */
-#define VB_SPRINKLE_LOGIT -0.1f /* its mirror: all around it is background, so that resizing makes no foreground of it */
+#define VB_HOLE_LOGIT 0.1f        /* as upstream */
+#define VB_SPRINKLE_LOGIT (-0.1f) /* its mirror: all around it is background, so that resizing makes no foreground of it */
 
 /* Background components (logit <= 0) of at most max_area pixels become VB_HOLE_LOGIT.
  * logits [h, w], changed in place; *n_filled (may be NULL) counts changed pixels. VB_ENOMEM, VB_ESHAPE.

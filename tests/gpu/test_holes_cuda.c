@@ -1,4 +1,4 @@
-/* Hole filling on the device against the CPU code against a flood fill of this file, pixel by pixel: 10 000 masks, or as
+/* Hole filling and sprinkle removal on the device against the CPU code against a flood fill of this file, pixel by pixel: 10 000 masks, or as
  * many as the first argument says. Then its time beside that of a resize. Ends with 77 where there is no GPU.
  * One program that needs the driver and the C library alone, to be taken along to a machine with a GPU. */
 #include "holes.h"
@@ -30,7 +30,7 @@ typedef struct {
 } device_buffers;
 
 typedef struct {
-    long masks, components, filled, bad;
+    long masks, components, filled, removed, bad;
     long by_shape[SHAPE_COUNT];
 } tally;
 
@@ -154,11 +154,54 @@ static void compare(tally *t, const host_buffers *c, size_t at, mask_shape shape
     }
 }
 
+static int draw_area(uint64_t *state)
+{
+    static const int max_areas[] = {1, 2, 8, 8, 8, 30, 500, INT32_MAX};
+
+    return max_areas[draw(state) % 8];
+}
+
+/* Sprinkles of the masks whose holes are filled: c->expected and d->logits hold them. */
+static void check_sprinkles(tally *t, const host_buffers *c, const device_buffers *d, int n, int h, int w, mask_shape shape, uint64_t *state)
+{
+    const int max_area = draw_area(state);
+    const size_t pixels = (size_t)h * (size_t)w, bytes = vb_cuda_fill_holes_workspace(n, h, w);
+    int64_t removed = 0, by_flood = 0, got_removed = 3;
+    vb_err err;
+
+    for (int i = 0; i < n; i++) {
+        const size_t at = (size_t)i * pixels;
+        int64_t more = 0;
+
+        for (size_t p = at; p < at + pixels; p++)
+            c->fg[p] = c->expected[p] > 0;
+        t->components += flood(c->flood_labels + at, c->flood_areas + at, c->fg + at, h, w, c->stack);
+        for (size_t p = at; p < at + pixels; p++)
+            by_flood += c->flood_areas[p] && c->flood_areas[p] <= max_area;
+        need_ok(vb_remove_sprinkles(c->expected + at, h, w, max_area, &more, &err), &err);
+        removed += more;
+    }
+    need(cudaMemcpy(d->filled, &got_removed, sizeof got_removed, cudaMemcpyHostToDevice), "copy");
+    need(cudaMemset(d->workspace, 0x5a, bytes), "clear");
+    need_ok(vb_cuda_remove_sprinkles(d->logits, n, h, w, max_area, d->filled, d->workspace, bytes, NULL, &err), &err);
+    need(cudaMemcpy(c->got, d->logits, pixels * (size_t)n * sizeof(float), cudaMemcpyDeviceToHost), "logits");
+    need(cudaMemcpy(&got_removed, d->filled, sizeof got_removed, cudaMemcpyDeviceToHost), "count");
+    for (int i = 0; i < n; i++) {
+        const long where = differs(c->got + (size_t)i * pixels, c->expected + (size_t)i * pixels, pixels);
+
+        if (where >= 0)
+            report(t, "logits without sprinkles: CUDA and CPU", (mask_shape)((shape + i) % SHAPE_COUNT), h, w, where);
+    }
+    if ((got_removed != removed + 3 || by_flood != removed) && t->bad++ < MAX_REPORTS)
+        printf("FAIL sprinkles of %d masks %d x %d: CUDA %lld pixels, CPU %lld, flood fill %lld\n", n, w, h, (long long)got_removed - 3,
+               (long long)removed, (long long)by_flood);
+    t->removed += (long)removed;
+}
+
 /* n masks of one size in one call, each of its own shape. */
 static void check_batch(tally *t, const host_buffers *c, const device_buffers *d, int n, int h, int w, mask_shape shape, uint64_t *state)
 {
-    static const int max_areas[] = {1, 2, 8, 8, 8, 30, 500, INT32_MAX};
-    const int max_area = max_areas[draw(state) % 8];
+    const int max_area = draw_area(state);
     const size_t pixels = (size_t)h * (size_t)w, all = pixels * (size_t)n, bytes = vb_cuda_fill_holes_workspace(n, h, w);
     int64_t filled = 0, by_flood = 0, got_filled = 5; /* it grows by the count */
     vb_err err;
@@ -198,6 +241,7 @@ static void check_batch(tally *t, const host_buffers *c, const device_buffers *d
                (long long)filled, (long long)by_flood);
     t->masks += n;
     t->filled += (long)filled;
+    check_sprinkles(t, c, d, n, h, w, shape, state);
 }
 
 static void draw_size(int *h, int *w, uint64_t *state)
@@ -248,6 +292,7 @@ static void check_refusals(tally *t, const device_buffers *d)
 
     must_refuse(t, "a workspace that is too small", vb_cuda_fill_holes(d->logits, 2, 8, 8, 8, NULL, d->workspace, bytes - 1, NULL, NULL), VB_EARG);
     must_refuse(t, "a mask without rows", vb_cuda_fill_holes(d->logits, 1, 0, 8, 8, NULL, d->workspace, bytes, NULL, NULL), VB_ESHAPE);
+    must_refuse(t, "a workspace that is too small", vb_cuda_remove_sprinkles(d->logits, 2, 8, 8, 8, NULL, d->workspace, bytes - 1, NULL, NULL), VB_EARG);
     must_refuse(t, "no mask", vb_cuda_label_components(d->labels, d->areas, d->fg, 0, 8, 8, d->workspace, bytes, NULL, NULL), VB_ESHAPE);
     must_refuse(t, "no count asked for", vb_cuda_fill_holes(d->logits, 2, 8, 8, 8, NULL, d->workspace, bytes, NULL, NULL), VB_OK);
 }
@@ -353,8 +398,8 @@ int main(int argc, char **argv)
         printf(" %s %ld", mask_shape_names[i], t.by_shape[i]);
     printf("\n");
     print_times(&c, &d, &state);
-    printf("%s: %ld masks, %ld components, %ld pixels filled: %ld differences between CUDA, CPU and flood fill\n", t.bad ? "FAILED" : "ok",
-           t.masks, t.components, t.filled, t.bad);
+    printf("%s: %ld masks, %ld components, %ld pixels filled, %ld removed: %ld differences between CUDA, CPU and flood fill\n",
+           t.bad ? "FAILED" : "ok", t.masks, t.components, t.filled, t.removed, t.bad);
     free(c.fg);
     free(c.logits);
     free(c.expected);

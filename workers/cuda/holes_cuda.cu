@@ -1,4 +1,4 @@
-/* Connected components on the device, by union-find over tiles, and hole filling on top; see holes_cuda.h.
+/* Connected components on the device, by union-find over tiles, and the changing of small ones on top; see holes_cuda.h.
  *
  * parent[p] is a pixel of p's component not after p in row order; a root is its own parent. Links are made from the
  * later root to the earlier one alone, so the last root is the component's first pixel: the label of holes.h.
@@ -6,11 +6,13 @@
  *                  area[root] its pixels in the tile (0 elsewhere)
  *   2 join_tiles   roots linked across the tiles' borders
  *   3 sum_areas    tile roots point at the component's root, which gathers their areas
- *   4 fill, or write_components: component of p = parent[parent[p]]
+ *   4 change_small, or write_components: component of p = parent[parent[p]]
  * Of the pixels above only those are joined that no other pair joins anyway: with `left` and `up left` both set, the
  * left neighbour does it, and so on; horizontal neighbours are always joined.
  * Method: union by atomicMin, V. Oliveira and R. Lotufo (2010), D. Playne and K. Hawick (2018). */
 #include "holes_cuda.h"
+
+#include "holes.h"
 
 #include <cuda_runtime_api.h>
 
@@ -36,8 +38,19 @@ __device__ Place tile_of_block(Shape s)
   return {(size_t)mask * (size_t)s.h * (size_t)s.w, tile % s.tiles_x * TILE_W, tile / s.tiles_x * TILE_H};
 }
 
-__device__ bool is_set(uint8_t fg) { return fg != 0; }
-__device__ bool is_set(float logit) { return logit <= 0; } // NaN is no background
+// What components are made of. NaN is on neither side.
+struct Set {
+  using Value = uint8_t;
+  static __device__ bool has(uint8_t fg) { return fg != 0; }
+};
+struct Background {
+  using Value = float;
+  static __device__ bool has(float logit) { return logit <= 0; }
+};
+struct Foreground {
+  using Value = float;
+  static __device__ bool has(float logit) { return logit > 0; }
+};
 
 // A stale parent is still a pixel of the component: reads need no order, only to be made.
 __device__ int32_t root_of(const volatile int32_t *parent, int32_t i)
@@ -64,7 +77,7 @@ __device__ void unite(int32_t *parent, int32_t a, int32_t b)
   }
 }
 
-template <class T> __global__ void __launch_bounds__(TILE) label_tiles(int32_t *parent, int32_t *area, const T *in, Shape s)
+template <class Side> __global__ void __launch_bounds__(TILE) label_tiles(int32_t *parent, int32_t *area, const typename Side::Value *in, Shape s)
 {
   __shared__ uint32_t rows[TILE_H + 1]; // bits of the tile's rows after an empty one
   __shared__ int32_t local[TILE], count[TILE];
@@ -72,7 +85,7 @@ template <class T> __global__ void __launch_bounds__(TILE) label_tiles(int32_t *
   const int tx = (int)threadIdx.x, ty = (int)threadIdx.y, i = ty * TILE_W + tx, x = at.x + tx, y = at.y + ty;
   const bool inside = x < s.w && y < s.h;
   const size_t p = at.mask + (size_t)y * (size_t)s.w + (size_t)x;
-  const bool on = inside && is_set(in[p]);
+  const bool on = inside && Side::has(in[p]);
   const uint32_t row = __ballot_sync(~0u, on);
   const uint32_t gaps = ~row & ((1u << tx) - 1); // to the left
   const int run = gaps ? 32 - __clz((int)gaps) : 0;
@@ -169,21 +182,21 @@ __global__ void __launch_bounds__(TILE) sum_areas(int32_t *parent, int32_t *area
   }
 }
 
-__global__ void __launch_bounds__(TILE) fill(float *logits, unsigned long long *filled, const int32_t *parent, const int32_t *area, int max_area, Shape s)
+__global__ void __launch_bounds__(TILE) change_small(float *logits, float value, unsigned long long *changed, const int32_t *parent, const int32_t *area, int max_area, Shape s)
 {
   const Place at = tile_of_block(s);
   const int x = at.x + (int)threadIdx.x, y = at.y + (int)threadIdx.y;
-  bool hole = false;
+  bool small = false;
   if (x < s.w && y < s.h) {
     const int32_t p = y * s.w + x, root = parent[at.mask + (size_t)p];
     if (root >= 0 && area[at.mask + (size_t)parent[at.mask + (size_t)root]] <= max_area) {
-      logits[at.mask + (size_t)p] = 0.1f;
-      hole = true;
+      logits[at.mask + (size_t)p] = value;
+      small = true;
     }
   }
-  const int n = __syncthreads_count(hole);
-  if (filled && n && threadIdx.x == 0 && threadIdx.y == 0)
-    atomicAdd(filled, (unsigned long long)n);
+  const int n = __syncthreads_count(small);
+  if (changed && n && threadIdx.x == 0 && threadIdx.y == 0)
+    atomicAdd(changed, (unsigned long long)n);
 }
 
 __global__ void __launch_bounds__(TILE) write_components(int32_t *labels, int32_t *areas, const int32_t *parent, const int32_t *area, Shape s)
@@ -215,10 +228,10 @@ vb_status prepare(Shape *s, int n, int h, int w, size_t workspace_bytes, vb_err 
 }
 
 // Steps 1 to 3.
-template <class T> void label(int32_t *parent, int32_t *area, const T *in, int n, Shape s, cudaStream_t stream)
+template <class Side> void label(int32_t *parent, int32_t *area, const typename Side::Value *in, int n, Shape s, cudaStream_t stream)
 {
   const dim3 blocks((unsigned)(s.tiles * n)), threads(TILE_W, TILE_H);
-  label_tiles<<<blocks, threads, 0, stream>>>(parent, area, in, s);
+  label_tiles<Side><<<blocks, threads, 0, stream>>>(parent, area, in, s);
   if (s.tiles > 1) {
     join_tiles<<<blocks, BORDER, 0, stream>>>(parent, s);
     sum_areas<<<blocks, threads, 0, stream>>>(parent, area, s);
@@ -230,7 +243,22 @@ vb_status launched(vb_err *err)
   const cudaError_t e = cudaGetLastError();
   if (e == cudaSuccess)
     return VB_OK;
-  return vb_fail(err, VB_ECUDA, "hole filling on the device: %s; --postprocess cpu does without", cudaGetErrorString(e));
+  return vb_fail(err, VB_ECUDA, "connected components on the device: %s; --postprocess cpu does without", cudaGetErrorString(e));
+}
+
+template <class Side>
+vb_status change(float *logits_dev, float value, int n, int h, int w, int max_area, int64_t *changed_dev, void *workspace_dev, size_t workspace_bytes,
+                 void *cuda_stream, vb_err *err)
+{
+  Shape s;
+  const vb_status st = prepare(&s, n, h, w, workspace_bytes, err);
+  if (st || max_area <= 0)
+    return st;
+  cudaStream_t stream = (cudaStream_t)cuda_stream;
+  int32_t *parent = (int32_t *)workspace_dev, *area = parent + (size_t)n * (size_t)h * (size_t)w;
+  label<Side>(parent, area, logits_dev, n, s, stream);
+  change_small<<<(unsigned)(s.tiles * n), dim3(TILE_W, TILE_H), 0, stream>>>(logits_dev, value, (unsigned long long *)changed_dev, parent, area, max_area, s);
+  return launched(err);
 }
 
 } // namespace
@@ -238,7 +266,7 @@ vb_status launched(vb_err *err)
 extern "C" vb_status vb_cuda_holes_check(vb_err *err)
 {
   cudaFuncAttributes attributes;
-  const cudaError_t e = cudaFuncGetAttributes(&attributes, (const void *)label_tiles<float>);
+  const cudaError_t e = cudaFuncGetAttributes(&attributes, (const void *)label_tiles<Background>);
   if (e == cudaSuccess)
     return VB_OK;
   (void)cudaGetLastError(); // it has been told
@@ -253,15 +281,13 @@ extern "C" size_t vb_cuda_fill_holes_workspace(int n, int h, int w)
 extern "C" vb_status vb_cuda_fill_holes(float *logits_dev, int n, int h, int w, int max_area, int64_t *filled_dev, void *workspace_dev,
                                         size_t workspace_bytes, void *cuda_stream, vb_err *err)
 {
-  Shape s;
-  const vb_status st = prepare(&s, n, h, w, workspace_bytes, err);
-  if (st || max_area <= 0)
-    return st;
-  cudaStream_t stream = (cudaStream_t)cuda_stream;
-  int32_t *parent = (int32_t *)workspace_dev, *area = parent + (size_t)n * (size_t)h * (size_t)w;
-  label(parent, area, logits_dev, n, s, stream);
-  fill<<<(unsigned)(s.tiles * n), dim3(TILE_W, TILE_H), 0, stream>>>(logits_dev, (unsigned long long *)filled_dev, parent, area, max_area, s);
-  return launched(err);
+  return change<Background>(logits_dev, VB_HOLE_LOGIT, n, h, w, max_area, filled_dev, workspace_dev, workspace_bytes, cuda_stream, err);
+}
+
+extern "C" vb_status vb_cuda_remove_sprinkles(float *logits_dev, int n, int h, int w, int max_area, int64_t *removed_dev, void *workspace_dev,
+                                              size_t workspace_bytes, void *cuda_stream, vb_err *err)
+{
+  return change<Foreground>(logits_dev, VB_SPRINKLE_LOGIT, n, h, w, max_area, removed_dev, workspace_dev, workspace_bytes, cuda_stream, err);
 }
 
 extern "C" vb_status vb_cuda_label_components(int32_t *labels_dev, int32_t *areas_dev, const uint8_t *fg_dev, int n, int h, int w,
@@ -273,7 +299,7 @@ extern "C" vb_status vb_cuda_label_components(int32_t *labels_dev, int32_t *area
     return st;
   cudaStream_t stream = (cudaStream_t)cuda_stream;
   int32_t *parent = (int32_t *)workspace_dev, *area = parent + (size_t)n * (size_t)h * (size_t)w;
-  label(parent, area, fg_dev, n, s, stream);
+  label<Set>(parent, area, fg_dev, n, s, stream);
   write_components<<<(unsigned)(s.tiles * n), dim3(TILE_W, TILE_H), 0, stream>>>(labels_dev, areas_dev, parent, area, s);
   return launched(err);
 }

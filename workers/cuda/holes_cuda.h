@@ -1,4 +1,4 @@
-/* holes.h on a CUDA device: the same labels, the same areas, the same pixels filled, for several masks at once.
+/* holes.h on a CUDA device: the same labels, the same areas, the same pixels changed, for several masks at once.
  *
  * All pointers named *_dev are device memory of the current device. Work is queued on cuda_stream (a cudaStream_t; NULL:
  * the default stream) and nothing waits for it: buffers stay the caller's, untouched, until the stream has passed.
@@ -26,6 +26,10 @@ size_t vb_cuda_fill_holes_workspace(int n, int h, int w);
  * pixels changed in all masks; the caller sets it to 0 first. */
 vb_status vb_cuda_fill_holes(float *logits_dev, int n, int h, int w, int max_area, int64_t *filled_dev, void *workspace_dev,
                              size_t workspace_bytes, void *cuda_stream, vb_err *err);
+
+/* As vb_remove_sprinkles; otherwise as above, with a workspace of the same size. */
+vb_status vb_cuda_remove_sprinkles(float *logits_dev, int n, int h, int w, int max_area, int64_t *removed_dev, void *workspace_dev,
+                                   size_t workspace_bytes, void *cuda_stream, vb_err *err);
 
 /* As vb_label_components, of n masks: labels_dev, areas_dev and fg_dev [n, h, w]. */
 vb_status vb_cuda_label_components(int32_t *labels_dev, int32_t *areas_dev, const uint8_t *fg_dev, int n, int h, int w,

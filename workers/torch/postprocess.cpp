@@ -54,28 +54,33 @@ Tensor to_host(const Tensor &t)
 
 } // namespace
 
-HoleFiller::HoleFiller(at::Device device, int max_area, bool on_device) : max_area_(max_area)
+HoleFiller::HoleFiller(at::Device device, int hole_area, int sprinkle_area, bool on_device)
+    : hole_area_(hole_area), sprinkle_area_(sprinkle_area),
+      changed_(at::zeros({2}, at::TensorOptions(at::kLong).device(on_device && (hole_area > 0 || sprinkle_area > 0) ? device : at::kCPU))),
+      sent_(at::zeros({2}, at::kLong))
 {
-  if (max_area > 0 && on_device)
-    filled_on_device_ = at::zeros({1}, at::TensorOptions(at::kLong).device(device));
 }
 
 Tensor HoleFiller::operator()(const Tensor &low_logits)
 {
-  if (max_area_ <= 0)
+  if (hole_area_ <= 0 && sprinkle_area_ <= 0)
     return low_logits;
-  return filled_on_device_.defined() ? on_device(low_logits) : on_cpu(low_logits);
+  return changed_.is_cpu() ? on_cpu(low_logits) : on_device(low_logits);
 }
 
 Tensor HoleFiller::on_cpu(const Tensor &low_logits)
 {
   Tensor host = low_logits.to(at::kCPU).contiguous().clone();
   const int h = (int)host.size(2), w = (int)host.size(3);
+  int64_t *changed = changed_.data_ptr<int64_t>();
   for (int64_t b = 0; b < host.size(0); b++) {
+    float *logits = host[b].data_ptr<float>();
     vb_err err;
-    int64_t n = 0;
-    check(vb_fill_holes(host[b].data_ptr<float>(), h, w, max_area_, &n, &err), err);
-    filled_ += n;
+    int64_t filled = 0, removed = 0;
+    check(vb_fill_holes(logits, h, w, hole_area_, &filled, &err), err);
+    check(vb_remove_sprinkles(logits, h, w, sprinkle_area_, &removed, &err), err);
+    changed[0] += filled;
+    changed[1] += removed;
   }
   return host.to(low_logits.device());
 }
@@ -88,27 +93,28 @@ Tensor HoleFiller::on_device(const Tensor &low_logits)
   const int64_t bytes = (int64_t)vb_cuda_fill_holes_workspace(n, h, w);
   if (!workspace_.defined() || workspace_.numel() < bytes)
     workspace_ = at::empty({bytes}, logits.options().dtype(at::kByte));
+  float *at = logits.data_ptr<float>();
+  int64_t *changed = changed_.data_ptr<int64_t>();
+  void *workspace = workspace_.data_ptr(), *stream = c10::cuda::getCurrentCUDAStream(logits.device().index()).stream();
   vb_err err;
-  check(vb_cuda_fill_holes(logits.data_ptr<float>(), n, h, w, max_area_, filled_on_device_.data_ptr<int64_t>(), workspace_.data_ptr(),
-                           (size_t)workspace_.numel(), c10::cuda::getCurrentCUDAStream(logits.device().index()).stream(), &err),
-        err);
+  check(vb_cuda_fill_holes(at, n, h, w, hole_area_, changed, workspace, (size_t)workspace_.numel(), stream, &err), err);
+  check(vb_cuda_remove_sprinkles(at, n, h, w, sprinkle_area_, changed + 1, workspace, (size_t)workspace_.numel(), stream, &err), err);
   return logits;
 #else
-  return on_cpu(low_logits); // a device without the kernel is never said to have it
+  (void)low_logits;
+  fail(VB_ECUDA, "holes and sprinkles on the device: this build has no kernels for them");
 #endif
 }
 
 void HoleFiller::send_count()
 {
-  sent_ = filled_;
-  filled_ = 0;
-  if (!filled_on_device_.defined())
-    return;
-  sent_from_device_ = to_host(filled_on_device_);
-  filled_on_device_.zero_();
+  sent_ = changed_.is_cpu() ? changed_.clone() : to_host(changed_);
+  changed_.zero_();
 }
 
-int64_t HoleFiller::count() const { return sent_from_device_.defined() ? *sent_from_device_.data_ptr<int64_t>() : sent_; }
+int64_t HoleFiller::filled() const { return sent_.data_ptr<int64_t>()[0]; }
+
+int64_t HoleFiller::removed() const { return sent_.data_ptr<int64_t>()[1]; }
 
 PendingMask::PendingMask(const Tensor &logits, const Tensor &low, const Tensor &iou, const Tensor &score)
 {

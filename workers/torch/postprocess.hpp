@@ -6,28 +6,29 @@
 
 namespace vb {
 
-// Small background components become foreground (holes.h), by the device's kernel or the CPU code, and are counted.
+// Small components of masks change sides (holes.h): holes are filled, then sprinkles removed, by the device's kernels or
+// the CPU code, and their pixels counted.
 class HoleFiller {
 public:
-  // max_area 0: nothing is filled; on_device: the device has the kernel (vb_backend_hole_filling)
-  HoleFiller(at::Device device, int max_area, bool on_device);
+  // Areas of 0: nothing is changed; on_device: the device has the kernels (vb_backend_hole_filling)
+  HoleFiller(at::Device device, int hole_area, int sprinkle_area, bool on_device);
 
-  // low_logits [B, 1, h, w] float32; a new tensor, or itself when nothing is to be filled
+  // low_logits [B, 1, h, w] float32; a new tensor, or itself when nothing is to be changed
   Tensor operator()(const Tensor &low_logits);
 
-  // Pixels filled since the count before: on its way to the host, and there once the device has caught up.
+  // Pixels changed since the count before: on its way to the host, and there once the device has caught up.
   void send_count();
-  int64_t count() const;
+  int64_t filled() const;
+  int64_t removed() const;
 
 private:
   Tensor on_cpu(const Tensor &low_logits);
   Tensor on_device(const Tensor &low_logits);
 
-  int max_area_;
-  int64_t filled_ = 0, sent_ = 0; // by the CPU code
-  Tensor filled_on_device_;       // [1] int64; undefined: the CPU code fills
-  Tensor sent_from_device_;       // [1] int64, on the host
-  Tensor workspace_;              // bytes on the device
+  int hole_area_, sprinkle_area_;
+  Tensor changed_;   // [2] int64: pixels filled and removed; on the device, or on the CPU whose code does it
+  Tensor sent_;      // [2] int64, on the host
+  Tensor workspace_; // bytes on the device
 };
 
 // Logits at video size, bilinear from the size/4 logits: [B, 1, h, w].

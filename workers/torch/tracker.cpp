@@ -50,7 +50,7 @@ Tensor scaled_mask(const vb_mask &m, int64_t size, at::Device device)
 
 Tracker::Tracker(const Network &network, Context &context, const vb_clip &clip, vb_bank bank)
     : network_(network), context_(context), clip_(clip), preprocess_(clip.h, clip.w, network.image_size, context.precision.device),
-      clock_(context.precision.device), objects_((size_t)clip.n_objects), fill_holes_(context.precision.device, clip.fill_hole_area, context.holes_on_device)
+      clock_(context.precision.device), objects_((size_t)clip.n_objects), fill_holes_(context.precision.device, clip.fill_hole_area, clip.sprinkle_area, context.holes_on_device)
 {
   for (Object &o : objects_)
     o.bank.reset(bank);
@@ -203,7 +203,8 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
   for (const auto &p : pending)
     p.second.write(&out->objects[p.first]);
   clock_.collect(out->stage_ms);
-  out->holes_filled = fill_holes_.count();
+  out->holes_filled = fill_holes_.filled();
+  out->sprinkles_removed = fill_holes_.removed();
 }
 
 } // namespace vb
