@@ -194,6 +194,23 @@ JOIN accuracy q ON q.variant_id = x.variant_id AND q.device_class_id = x.device_
 LEFT JOIN variant_stage g ON g.variant_id = x.variant_id AND g.device_class_id = x.device_class_id AND g.stage = 'latency'
 ORDER BY x.device, a.prompt, rank, a.tag;
 
+-- Power, energy, heat and clocks of a variant on a kind of device, over the trials that tell. frame_active_j is frame_energy_j
+-- without what the device takes with nothing to do. power_source says whose watts they are.
+CREATE VIEW energy AS
+SELECT c.label AS device, a.tag, a.model, a.image_size, a.dtype, min(t.power_source) AS power_source, count(*) AS n_trials,
+       count(t.energy_j) AS n_energy, coalesce(sum(t.throttled), 0) AS n_throttled, sum(t.throttle_repeats) AS n_repeats,
+       sum(t.energy_j) / sum(CASE WHEN t.energy_j IS NOT NULL THEN t.n_frames END) AS frame_energy_j,
+       sum(CASE WHEN t.energy_j IS NOT NULL THEN t.idle_j END) / sum(CASE WHEN t.energy_j IS NOT NULL AND t.idle_j IS NOT NULL THEN t.n_frames END)
+         AS frame_idle_j,
+       sum(t.energy_j - t.idle_j) / sum(CASE WHEN t.energy_j IS NOT NULL AND t.idle_j IS NOT NULL THEN t.n_frames END) AS frame_active_j,
+       avg(t.power_mean_w) AS power_mean_w, max(t.power_max_w) AS power_max_w, max(t.temperature_max_c) AS temperature_max_c,
+       avg(t.gpu_clock_mhz) AS gpu_clock_mhz, avg(t.rss_bytes_per_frame) AS rss_bytes_per_frame, max(t.unified) AS unified
+FROM done t
+JOIN variant a USING (variant_id)
+JOIN device_class c ON c.device_class_id = t.device_class_id
+GROUP BY t.variant_id, t.device_class_id
+ORDER BY c.label, a.tag;
+
 -- Which attention kernel ran at each site, and where it was not flash, why.
 CREATE VIEW attention_proof AS
 SELECT c.label AS device, a.tag, a.model, a.dtype, t.site, t.dtype AS site_dtype, t.backend, t.op, t.reason,

@@ -242,7 +242,7 @@ void vb_nvml_read(vb_nvml_sample *out, const vb_nvml *n, int device)
     out->energy_j = n->energy && !n->energy(h, &mj) ? (double)mj * 1e-3 : NAN;
     out->gpu_clock_mhz = read_clock(n, h, CLOCK_SM);
     out->memory_clock_mhz = read_clock(n, h, CLOCK_MEMORY);
-    out->gpu_load = n->utilization && !n->utilization(h, &load) ? load.gpu * 0.01 : NAN;
+    out->gpu_load = n->utilization && !n->utilization(h, &load) ? load.gpu / 100.0 : NAN;
     out->temperature_c = n->temperature && !n->temperature(h, SENSOR_GPU, &celsius) ? celsius : NAN;
     out->used_bytes = n->memory && !n->memory(h, &memory) ? (double)memory.used : NAN;
     out->throttle = read_throttle(n, h);

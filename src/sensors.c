@@ -62,12 +62,15 @@ void vb_sensors_close(vb_sensors *s)
 
 double vb_sensors_total_power(const vb_sensors *s)
 {
-    double sum = NAN;
+    double sum = 0; /* NaN from the first rail that does not tell */
+    int n = 0;
 
     for (int i = 0; i < s->n; i++)
-        if (s->list[i].kind == VB_SENSOR_POWER && s->list[i].total)
-            sum = isnan(sum) ? s->list[i].value : sum + s->list[i].value;
-    return sum;
+        if (s->list[i].kind == VB_SENSOR_POWER && s->list[i].total) {
+            sum += s->list[i].value;
+            n++;
+        }
+    return n ? sum : NAN;
 }
 
 void vb_sensors_total_name(char *buf, size_t n, const vb_sensors *s, vb_sensor_kind kind)

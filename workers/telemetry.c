@@ -49,7 +49,8 @@ struct vb_telemetry {
 /* Counters that wrap, made to ascend; the sum of those that make up the total. */
 static double sum_energy(vb_telemetry *t)
 {
-    double sum = NAN;
+    double sum = 0;
+    int n = 0;
 
     for (int i = 0; i < t->sensors.n; i++) {
         const vb_sensor *s = &t->sensors.list[i];
@@ -61,12 +62,12 @@ static double sum_energy(vb_telemetry *t)
 
             t->energy[i] += step < 0 ? step + s->wrap : step;
         }
-        t->counter[i] = s->value;
-        sum = isnan(sum) ? t->energy[i] : sum + t->energy[i];
-        if (isnan(s->value))
-            return NAN;
+        if (!isnan(s->value))
+            t->counter[i] = s->value; /* after a gap the next reading makes up for it */
+        sum += isnan(s->value) ? NAN : t->energy[i];
+        n++;
     }
-    return sum;
+    return n ? sum : NAN;
 }
 
 /* Throttles that are at work, and counters of events that have moved since the last sample. */

@@ -72,5 +72,10 @@ INSERT INTO attention (trial_id, site, dtype, backend, op, reason, batch, heads,
   (4, 'memory.cross', 'bfloat16', 'flash', '_scaled_dot_product_flash_attention', '', 1, 1, 1024, 3700, 64, 80),
   (4, 'decoder.self', 'bfloat16', 'math', '_scaled_dot_product_attention_math', 'head_dim 16 and 8 tokens: no kernel', 1, 8, 8, 8, 16, 160),
   (1, 'memory.cross', 'float32', 'efficient', '_scaled_dot_product_efficient_attention', 'flash takes half dtypes only', 1, 1, 1024, 3600, 64, 80);
+-- Telemetry of three trials: the second one throttled, and its idle power not known.
+UPDATE trial SET power_source = 'VDD_IN', idle_j = 20, power_mean_w = 8, power_max_w = 10, temperature_max_c = 60, gpu_clock_mhz = 600,
+  throttled = 0, throttle_repeats = 0, unified = 1, rss_bytes_per_frame = 100 WHERE trial_id IN (1, 3);
+UPDATE trial SET power_source = 'VDD_IN', power_mean_w = 9, power_max_w = 12, temperature_max_c = 70, gpu_clock_mhz = 500, throttled = 1,
+  throttle_reasons = 'thermal', throttle_repeats = 1, unified = 1, rss_bytes_per_frame = 200 WHERE trial_id = 2;
 DROP TABLE o;
 DROP TABLE t;
