@@ -58,12 +58,26 @@ static vb_status count_slots(int *n, const char *hostfile, vb_err *err)
     return st;
 }
 
-vb_status vb_hosts_engines(int *n, const char *hostfile, const char *device, vb_err *err)
+static int count_items(const char *list)
 {
-    if (hostfile)
-        return count_slots(n, hostfile, err);
-    *n = strcmp(device, "auto") && strcmp(device, "cuda") ? 1 : count_gpus();
+    char item[64];
+    int n = 0;
+
+    for (const char *cur = list; vb_cli_item(&cur, item, sizeof item);)
+        n++;
+    return n;
+}
+
+vb_status vb_hosts_engines(int *n, const vb_options *o, vb_err *err)
+{
+    if (o->hostfile)
+        return count_slots(n, o->hostfile, err);
+    if (strcmp(o->device, "auto") && strcmp(o->device, "cuda"))
+        *n = 1;
+    else
+        *n = o->devices ? count_items(o->devices) : count_gpus();
     if (*n < 1)
         *n = 1;
+    *n *= o->ranks_per_device;
     return VB_OK;
 }

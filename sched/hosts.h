@@ -2,10 +2,11 @@
 #ifndef VB_HOSTS_H
 #define VB_HOSTS_H
 
-#include "err.h"
+#include "options.h"
 
-/* Without a hostfile: one per GPU of this machine, at least 1; 1 for a --device that names one. With a hostfile (Open
- * MPI's format): one per slot, a host without "slots=" has one. VB_EARG, VB_EIO. */
-vb_status vb_hosts_engines(int *n, const char *hostfile, const char *device, vb_err *err);
+/* Without a hostfile: --ranks-per-device for each of --devices, else for each GPU of this machine, at least one; one device for
+ * a --device that names it. With a hostfile (Open MPI's format): one per slot, a host without "slots=" has one.
+ * VB_EARG, VB_EIO. */
+vb_status vb_hosts_engines(int *n, const vb_options *o, vb_err *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* Messages over MPI; see link.h. */
 #include "link.h"
 
+#include "visible.h"
+
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +33,33 @@ static vb_status mpi_fail(vb_err *err, const char *what, int code)
     return vb_fail(err, VB_EMPI, "%s: %s", what, text);
 }
 
+/* Slurm may give each task devices of its own: a worker's place counts among those that see the same ones. */
+static vb_status share_devices(vb_place *p, MPI_Comm host, vb_err *err)
+{
+    uint64_t mine[2] = {(uint64_t)p->rank, vb_visible_devices_key()}, *all;
+    int n, rc;
+
+    MPI_Comm_size(host, &n);
+    if (!(all = malloc((size_t)n * sizeof mine)))
+        return vb_fail(err, VB_ENOMEM, "places of %d ranks", n);
+    p->device_rank = p->device_size = 0;
+    if ((rc = MPI_Allgather(mine, 2, MPI_UINT64_T, all, 2, MPI_UINT64_T, host)) == MPI_SUCCESS)
+        for (int i = 0; i < n; i++)
+            if (all[2 * i] != 0 && all[2 * i + 1] == mine[1]) {
+                p->device_size++;
+                p->device_rank += all[2 * i] < mine[0];
+            }
+    free(all);
+    return rc ? mpi_fail(err, "MPI_Allgather", rc) : VB_OK;
+}
+
 /* Where the ranks lie, by shared memory; the workers of a host are numbered among themselves. */
 static vb_status find_place(vb_place *p, MPI_Comm comm, vb_err *err)
 {
     MPI_Comm host = MPI_COMM_NULL;
     MPI_Group all = MPI_GROUP_NULL, here = MPI_GROUP_NULL;
     int zero = 0, coordinator = MPI_UNDEFINED, rc;
+    vb_status st;
 
     MPI_Comm_rank(comm, &p->rank);
     MPI_Comm_size(comm, &p->size);
@@ -52,8 +75,9 @@ static vb_status find_place(vb_place *p, MPI_Comm comm, vb_err *err)
     p->local_size -= p->beside_coordinator;
     MPI_Group_free(&all);
     MPI_Group_free(&here);
+    st = share_devices(p, host, err);
     MPI_Comm_free(&host);
-    return VB_OK;
+    return st;
 }
 
 vb_status vb_link_open(vb_link **out, vb_place *place, vb_err *err)

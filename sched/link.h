@@ -11,6 +11,7 @@
 typedef struct {
     int rank, size;
     int local_rank, local_size; /* among the engines' owners (ranks > 0) of this host; -1 on rank 0 */
+    int device_rank, device_size; /* among those of them that may use the same devices */
     bool beside_coordinator;    /* rank 0 runs on this host */
 } vb_place;
 

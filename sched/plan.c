@@ -81,13 +81,22 @@ void vb_block_deinit(vb_block *b)
     memset(b, 0, sizeof *b);
 }
 
-static vb_status add_video(vb_plan *p, const vb_options *o, const vb_video *v, vb_err *err)
+/* Neighbours go to different slices, both along the videos and along the setups: each slice has its share of every one. */
+static bool in_slice(const vb_options *o, int video, int setup)
+{
+    return !o->n_slices || (video + setup) % o->n_slices == o->slice - 1;
+}
+
+/* place: of the video in the split, bad ones counted, so that all slices count alike. */
+static vb_status add_video(vb_plan *p, const vb_options *o, const vb_video *v, int place, vb_err *err)
 {
     for (int s = 0; s < o->n_setups; s++) {
         vb_block *b = &p->blocks[p->n_blocks];
-        vb_status st = vb_block_make(b, o, v->name, &o->setups[s], err);
+        vb_status st;
 
-        if (st)
+        if (!in_slice(o, place, s))
+            continue;
+        if ((st = vb_block_make(b, o, v->name, &o->setups[s], err)))
             return st;
         b->id = p->n_blocks++;
         for (int t = 0; t < b->n_trials; t++)
@@ -118,13 +127,15 @@ vb_status vb_plan_make(vb_plan **out, const vb_options *o, const vb_dataset *d, 
             vb_fail(err, st, "%s", why.msg);
             goto out;
         }
+        if (st && o->n_slices && o->slice != 1) /* told by the first slice */
+            continue;
         if (st) {
             strcpy(p->bad[p->n_bad].video, d->names[i]);
             memcpy(p->bad[p->n_bad++].reason, why.msg, sizeof why.msg);
             continue;
         }
         p->videos[p->n_videos++] = v;
-        if ((st = add_video(p, o, v, err)))
+        if ((st = add_video(p, o, v, i, err)))
             goto out;
     }
     st = VB_OK;

@@ -32,7 +32,8 @@ typedef struct {
     int64_t n_trials;
 } vb_plan;
 
-/* A video that cannot be scanned goes to bad with its reason; out of memory alone is an error here. */
+/* With --slice, its part of the blocks alone; videos is whole. A video that cannot be scanned goes to bad with its reason (with
+ * --slice: of the first one); out of memory alone is an error here. */
 vb_status vb_plan_make(vb_plan **out, const vb_options *o, const vb_dataset *d, vb_err *err);
 void vb_plan_free(vb_plan *p);
 

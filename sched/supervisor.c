@@ -3,7 +3,7 @@
 
 #include "cli.h"
 #include "engine_path.h"
-#include "hosts.h"
+#include "launch.h"
 #include "log.h"
 #include "roster.h"
 #include "stop.h"
@@ -24,8 +24,7 @@ enum {
     MAX_RESTARTS = 5,    /* in a row without a new record */
     FIRST_BACKOFF_MS = 500,
     TEARDOWN_MS = 4000,  /* mpirun's time to end its ranks, before it is killed */
-    LOCK_TRIES = 20,     /* a dying coordinator holds the folder's lock for a moment */
-    MAX_RANKS = 4096
+    LOCK_TRIES = 20      /* a dying coordinator holds the folder's lock for a moment */
 };
 
 typedef struct {
@@ -56,66 +55,6 @@ static vb_status take_stock(stock *s, const supervisor *v, bool retry_failed, vb
         vb_stop_wait(v->stop_fd, 100);
     }
     return st;
-}
-
-static bool find_mpirun(char path[PATH_MAX])
-{
-    const char *dirs = getenv("PATH");
-
-    while (dirs && *dirs) {
-        int n = (int)strcspn(dirs, ":");
-
-        if (n && snprintf(path, PATH_MAX, "%.*s/mpirun", n, dirs) < PATH_MAX && !access(path, X_OK))
-            return true;
-        dirs += n + (dirs[n] == ':');
-    }
-    return false;
-}
-
-/* NULL-terminated, owned array of borrowed strings. */
-static vb_status make_command(const char ***out, const supervisor *v, const char *mpirun, const char *self,
-                              char ranks[16], vb_err *err)
-{
-    const vb_options *o = v->options;
-    const char **a = calloc((size_t)v->argc + 24, sizeof *a);
-    int n = 0, workers = o->workers;
-    vb_status st;
-
-    if (!a)
-        return vb_fail(err, VB_ENOMEM, "mpirun's arguments");
-    if (workers == 0 && (st = vb_hosts_engines(&workers, o->hostfile, o->device, err))) {
-        free(a);
-        return st;
-    }
-    if (workers >= MAX_RANKS) {
-        free(a);
-        return vb_fail(err, VB_EARG, "%d workers: fewer than %d are possible", workers, MAX_RANKS);
-    }
-    snprintf(ranks, 16, "%d", 1 + workers);
-    a[n++] = mpirun;
-    if (geteuid() == 0)
-        a[n++] = "--allow-run-as-root";
-    /* The coordinator and the workers are thin: the engines use the cores, and they are not to be bound. */
-    a[n++] = "--oversubscribe";
-    a[n++] = "--bind-to";
-    a[n++] = "none";
-    if (o->hostfile) {
-        a[n++] = "--hostfile";
-        a[n++] = o->hostfile;
-        a[n++] = "--map-by"; /* rank 0 and the last worker share the first host: each host gets one engine per slot */
-        a[n++] = "node";
-        a[n++] = "-x";
-        a[n++] = "SAVBENCH_SUPERVISED";
-        a[n++] = "-x";
-        a[n++] = "SAVBENCH_RESTARTS";
-    }
-    a[n++] = "-n";
-    a[n++] = ranks;
-    a[n++] = self;
-    for (int i = 0; i < v->argc; i++)
-        a[n++] = v->argv[i];
-    *out = a;
-    return VB_OK;
 }
 
 static void tell_ranks(const supervisor *v)
@@ -239,24 +178,20 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
 
 static vb_status supervise(supervisor *v, int *code, vb_err *err)
 {
-    char mpirun[PATH_MAX], self[PATH_MAX], engine[PATH_MAX], ranks[16];
-    const char **command = NULL;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char engine[PATH_MAX];
+    vb_launch launch;
     stock s;
-    vb_status st;
+    vb_status st = vb_launch_make(&launch, v->options, v->argc, v->argv, err);
 
-    if (!find_mpirun(mpirun))
-        return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
-    if (n <= 0)
-        return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
-    self[n] = '\0';
+    if (st)
+        return st;
     if (!v->options->hostfile && (st = vb_engine_path(engine, sizeof engine, err))) /* each host checks its own */
-        return st;
-    if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, v->options->retry_failed, err)) ||
-        (st = make_command(&command, v, mpirun, self, ranks, err)))
-        return st;
-    st = run_jobs(v, command, &s, code, err);
-    free(command);
+        goto out;
+    if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, v->options->retry_failed, err)))
+        goto out;
+    st = run_jobs(v, launch.argv, &s, code, err);
+out:
+    vb_launch_deinit(&launch);
     return st;
 }
 

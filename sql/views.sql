@@ -198,7 +198,7 @@ ORDER BY x.device, a.prompt, rank, a.tag;
 -- without what the device takes with nothing to do. power_source says whose watts they are.
 CREATE VIEW energy AS
 SELECT c.label AS device, a.tag, a.model, a.image_size, a.dtype, min(t.power_source) AS power_source, count(*) AS n_trials,
-       count(t.energy_j) AS n_energy, coalesce(sum(t.throttled), 0) AS n_throttled, sum(t.throttle_repeats) AS n_repeats,
+       count(t.energy_j) AS n_energy, sum(t.throttled) AS n_throttled, sum(t.throttle_repeats) AS n_repeats,
        sum(t.energy_j) / sum(CASE WHEN t.energy_j IS NOT NULL THEN t.n_frames END) AS frame_energy_j,
        sum(CASE WHEN t.energy_j IS NOT NULL THEN t.idle_j END) / sum(CASE WHEN t.energy_j IS NOT NULL AND t.idle_j IS NOT NULL THEN t.n_frames END)
          AS frame_idle_j,

@@ -3,11 +3,13 @@
  * Commands that need a model run in savbench-engine, which lies beside this program; it is executed in place. */
 #include "checkpoint.h"
 #include "cli.h"
+#include "devices_command.h"
 #include "engine_path.h"
 #include "plan_command.h"
 #include "report.h"
 #include "run_command.h"
 #include "score.h"
+#include "verify.h"
 #include "version.h"
 
 #include <errno.h>
@@ -25,10 +27,12 @@ static const struct {
 } commands[] = {
     {"run", vb_run_main, "track a split with models and dtypes, and record it; resumes"},
     {"plan", vb_plan_main, "what run would do"},
+    {"devices", vb_devices_main, "what each rank of a run would get"},
     {"report", vb_report_main, "the dtype comparison of a results folder"},
     {"query", vb_query_main, "read-only SQL on its summary.db"},
     {"export", vb_export_main, "a view as CSV or JSON"},
     {"finalize", vb_finalize_main, "results.h5 and summary.db anew from the records"},
+    {"verify", vb_verify_main, "every number of a results folder anew from its shards, and what differs"},
     {"score", vb_score_main, "J&F of folders of PNG masks, as Meta's evaluator"},
     {"track", engine_main, "one video, given prompts, to masks"},
     {"inspect", vb_inspect_main, "what a checkpoint file holds"},

@@ -328,10 +328,8 @@ static vb_status parse_all(vb_options *o, const vb_opt *more, size_t n_more, int
     return st;
 }
 
-vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err)
+static void set_defaults(vb_options *o)
 {
-    int operand;
-
     memset(o, 0, sizeof *o);
     o->out_dir = "savbench-out";
     o->prompts = "point";
@@ -347,10 +345,24 @@ vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more
     o->fill_hole_area = 8;
     o->warmup_frames = 2;
     o->grace_s = 60;
+}
+
+vb_status vb_options_parse_loose(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err)
+{
+    int operand;
+
+    set_defaults(o);
     if (parse_all(o, more, n_more, argc, argv, &operand, err))
         return VB_EARG;
     if (operand < argc)
         return vb_fail(err, VB_EARG, "unexpected argument '%.64s': every input is an option; see --help", argv[operand]);
+    return VB_OK;
+}
+
+vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err)
+{
+    if (vb_options_parse_loose(o, more, n_more, argc, argv, err))
+        return VB_EARG;
     if (!o->split_dir)
         return vb_fail(err, VB_EARG, "--split-dir DIR is missing: the dataset in SA-V layout");
     if (!o->models)

@@ -65,6 +65,8 @@ void vb_options_help(FILE *to, const char *command);
 /* For a command that runs nothing and has rows of its own: any model will do, and the rows of more lie in a struct whose
  * first member is *o. */
 vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err);
+/* Parses alone: neither dataset nor models need be given, and the lists are left as text. */
+vb_status vb_options_parse_loose(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err);
 void vb_options_help_with(FILE *to, const char *usage, const char *about, const vb_opt *more, size_t n_more);
 
 /* The words of --postprocess and --objects, for a table of another command; *out is an int of the enumeration. */

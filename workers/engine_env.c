@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_LISTED = 64 };
+
 static int from_environment(const char *name, int without, int min)
 {
     const char *s = getenv(name);
@@ -77,6 +79,64 @@ vb_status vb_postprocess_choose(char which[VB_POSTPROCESS_NAME], vb_postprocess 
         return vb_fail(err, VB_EARG, "--postprocess cuda: %s; --postprocess auto takes the CPU code then", why.msg);
     snprintf(which, VB_POSTPROCESS_NAME, "%s", what);
     return VB_OK;
+}
+
+/* --devices as ordinals. */
+static vb_status listed_devices(int *list, int *n, const char *devices, int n_visible, vb_err *err)
+{
+    char item[64];
+
+    *n = 0;
+    for (const char *cur = devices; vb_cli_item(&cur, item, sizeof item); ++*n) {
+        if (*n == MAX_LISTED)
+            return vb_fail(err, VB_EARG, "--devices: more than %d", MAX_LISTED);
+        if (vb_cli_int(&list[*n], "--devices", item, 0, 1023, err))
+            return VB_EARG;
+        if (list[*n] >= n_visible)
+            return vb_fail(err, VB_EARG, "--devices %s: %d CUDA devices are visible, numbered from 0", item, n_visible);
+        for (int i = 0; i < *n; i++)
+            if (list[i] == list[*n])
+                return vb_fail(err, VB_EARG, "--devices: %s appears twice; --ranks-per-device shares devices", item);
+    }
+    return VB_OK;
+}
+
+vb_status vb_device_pick(int *index, const vb_options *o, int n_visible, int rank, int size, vb_err *err)
+{
+    int list[MAX_LISTED], n;
+    vb_status st;
+
+    if (o->devices) {
+        if ((st = listed_devices(list, &n, o->devices, n_visible, err)))
+            return st;
+    } else {
+        for (n = 0; n < n_visible && n < MAX_LISTED; n++)
+            list[n] = n;
+    }
+    if (!strncmp(o->device, "cuda:", 5)) { /* one for all of them */
+        list[0] = *index;
+        n = 1;
+    }
+    if (rank / o->ranks_per_device >= n)
+        return vb_fail(err, VB_EARG, "%d engines for %d CUDA device%s of this host: start fewer (--workers, slots= in the host file), "
+                       "or let --ranks-per-device N share them", size, n, n == 1 ? "" : "s");
+    *index = list[rank / o->ranks_per_device];
+    return VB_OK;
+}
+
+vb_status vb_device_assign(vb_device *out, const vb_options *o, vb_err *err)
+{
+    vb_backend_info info;
+    vb_status st;
+
+    if ((st = vb_device_choose(out, o->device, err)))
+        return st;
+    if (out->kind == VB_DEVICE_CPU)
+        return o->devices ? vb_fail(err, VB_EARG, "--devices %.64s: the engine runs on the CPU; leave it out, or see `savbench doctor`", o->devices)
+                          : VB_OK;
+    vb_backend_describe(&info, *out);
+    return vb_device_pick(&out->index, o, info.n_devices, from_environment("VB_DEVICE_RANK", 0, 0),
+                          from_environment("VB_DEVICE_SIZE", 1, 1), err);
 }
 
 void vb_device_name(char *buf, size_t n, vb_device device)

@@ -4,6 +4,7 @@
 
 #include "model.h"
 #include "options.h"
+#include "options.h"
 
 #include <stdint.h>
 
@@ -23,6 +24,11 @@ vb_status vb_device_choose(vb_device *out, const char *word, vb_err *err);
  * where CUDA was asked for by name and the device or build has no kernel; starts CUDA. */
 #define VB_POSTPROCESS_NAME 16
 vb_status vb_postprocess_choose(char which[VB_POSTPROCESS_NAME], vb_postprocess asked, bool wanted, vb_device device, vb_err *err);
+
+/* The device of one engine among several: the local rank's own of --devices (default: every visible one), --ranks-per-device
+ * engines to each. VB_EARG where there are more engines than that, or a device that is not there. */
+vb_status vb_device_pick(int *index, const vb_options *o, int n_visible, int rank, int size, vb_err *err); /* the choice itself */
+vb_status vb_device_assign(vb_device *out, const vb_options *o, vb_err *err);
 
 /* The device's name as every record has it: the GPU's, or the processor's model name. */
 void vb_device_name(char *buf, size_t n, vb_device device);

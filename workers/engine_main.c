@@ -1,5 +1,6 @@
 /* savbench-engine: the commands that need a model and its device, by table. `savbench` starts it for each of them. */
 #include "cli.h"
+#include "device_line.h"
 #include "doctor.h"
 #include "engine.h"
 #include "track.h"
@@ -14,6 +15,7 @@ static const struct {
 } commands[] = {
     {"serve", vb_serve_main, "an engine of `savbench run`; started by its worker"},
     {"track", vb_track_main, "one video, given prompts, to masks"},
+    {"device", vb_device_line_main, "the device that an engine would get, as JSON; for `savbench devices`"},
     {"doctor", vb_doctor_main, "what this machine and build can run"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

@@ -465,6 +465,10 @@ static void tell_place(const vb_place *p)
     setenv("VB_LOCAL_RANK", text, 1);
     snprintf(text, sizeof text, "%d", p->local_size);
     setenv("VB_LOCAL_SIZE", text, 1);
+    snprintf(text, sizeof text, "%d", p->device_rank);
+    setenv("VB_DEVICE_RANK", text, 1);
+    snprintf(text, sizeof text, "%d", p->device_size);
+    setenv("VB_DEVICE_SIZE", text, 1);
 }
 
 vb_status vb_worker_run(bool *cut, const vb_rank *r, vb_err *err)

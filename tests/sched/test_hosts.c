@@ -16,7 +16,7 @@ static vb_status engines(int *n, const char *text)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    st = vb_hosts_engines(n, path, "auto", NULL);
+    st = vb_hosts_engines(n, &(vb_options){.hostfile = path, .device = "auto", .ranks_per_device = 1}, NULL);
     unlink(path);
     return st;
 }
@@ -30,7 +30,12 @@ static void test_hostfile(void **state)
     assert_int_equal(n, 6);
     assert_int_equal(engines(&n, "nano1 slots=many\n"), VB_EARG);
     assert_int_equal(engines(&n, "# none\n"), VB_EARG);
-    assert_int_equal(vb_hosts_engines(&n, "/nowhere/hosts", "auto", NULL), VB_EIO);
+    assert_int_equal(vb_hosts_engines(&n, &(vb_options){.hostfile = "/nowhere/hosts", .device = "auto"}, NULL), VB_EIO);
+}
+
+static vb_status here(int *n, const char *device, const char *devices, int each)
+{
+    return vb_hosts_engines(n, &(vb_options){.device = device, .devices = devices, .ranks_per_device = each}, NULL);
 }
 
 static void test_here(void **state)
@@ -38,12 +43,18 @@ static void test_here(void **state)
     int n;
 
     (void)state;
-    assert_int_equal(vb_hosts_engines(&n, NULL, "cpu", NULL), VB_OK);
+    assert_int_equal(here(&n, "cpu", NULL, 1), VB_OK);
     assert_int_equal(n, 1);
-    assert_int_equal(vb_hosts_engines(&n, NULL, "cuda:3", NULL), VB_OK);
+    assert_int_equal(here(&n, "cuda:3", NULL, 1), VB_OK);
     assert_int_equal(n, 1);
-    assert_int_equal(vb_hosts_engines(&n, NULL, "auto", NULL), VB_OK);
+    assert_int_equal(here(&n, "auto", NULL, 1), VB_OK);
     assert_true(n >= 1);
+    assert_int_equal(here(&n, "cuda", "2,0,1", 1), VB_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(here(&n, "auto", "2,0", 2), VB_OK);
+    assert_int_equal(n, 4);
+    assert_int_equal(here(&n, "cpu", NULL, 2), VB_OK);
+    assert_int_equal(n, 2);
 }
 
 int main(void)

@@ -1,0 +1,85 @@
+/* mpirun's command line; see launch.h. */
+#include "launch.h"
+
+#include "hosts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_RANKS = 4096, MPIRUN_WORDS = 24 };
+
+static bool find_mpirun(char path[PATH_MAX])
+{
+    const char *dirs = getenv("PATH");
+
+    while (dirs && *dirs) {
+        int n = (int)strcspn(dirs, ":");
+
+        if (n && snprintf(path, PATH_MAX, "%.*s/mpirun", n, dirs) < PATH_MAX && !access(path, X_OK))
+            return true;
+        dirs += n + (dirs[n] == ':');
+    }
+    return false;
+}
+
+/* Within an allocation of several nodes mpirun takes the hosts from Slurm. */
+static bool several_hosts(const vb_options *o)
+{
+    const char *nodes = getenv("SLURM_JOB_NUM_NODES");
+
+    return o->hostfile || (nodes && atoi(nodes) > 1);
+}
+
+vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, vb_err *err)
+{
+    ssize_t length = readlink("/proc/self/exe", l->self, sizeof l->self - 1);
+    int n = 0, workers = o->workers;
+    vb_status st;
+
+    l->argv = NULL;
+    if (!find_mpirun(l->mpirun))
+        return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
+    if (length <= 0)
+        return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
+    l->self[length] = '\0';
+    if (workers == 0 && (st = vb_hosts_engines(&workers, o, err)))
+        return st;
+    if (workers >= MAX_RANKS)
+        return vb_fail(err, VB_EARG, "%d workers: fewer than %d are possible", workers, MAX_RANKS);
+    if (!(l->argv = calloc((size_t)argc + MPIRUN_WORDS, sizeof *l->argv)))
+        return vb_fail(err, VB_ENOMEM, "mpirun's arguments");
+    snprintf(l->ranks, sizeof l->ranks, "%d", 1 + workers);
+    l->argv[n++] = l->mpirun;
+    if (geteuid() == 0)
+        l->argv[n++] = "--allow-run-as-root";
+    /* The coordinator and the workers are thin: the engines use the cores, and they are not to be bound. */
+    l->argv[n++] = "--oversubscribe";
+    l->argv[n++] = "--bind-to";
+    l->argv[n++] = "none";
+    if (o->hostfile) {
+        l->argv[n++] = "--hostfile";
+        l->argv[n++] = o->hostfile;
+    }
+    if (several_hosts(o)) {
+        l->argv[n++] = "--map-by"; /* rank 0 and the last worker share the first host: each host gets one engine per slot */
+        l->argv[n++] = "node";
+        l->argv[n++] = "-x";
+        l->argv[n++] = "SAVBENCH_SUPERVISED";
+        l->argv[n++] = "-x";
+        l->argv[n++] = "SAVBENCH_RESTARTS";
+    }
+    l->argv[n++] = "-n";
+    l->argv[n++] = l->ranks;
+    l->argv[n++] = l->self;
+    for (int i = 0; i < argc; i++)
+        l->argv[n++] = argv[i];
+    return VB_OK;
+}
+
+void vb_launch_deinit(vb_launch *l)
+{
+    free(l->argv);
+    l->argv = NULL;
+}
