@@ -4,15 +4,14 @@
 #include "agreement.h"
 #include "compare.h"
 #include "hash.h"
-#include "publish.h"
 #include "shard.h"
+#include "shard_file.h"
 #include "stats.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DERIVED_VERSION "savbench derived tables 1, results.h5 1\n" /* grows when what is derived changes */
 
@@ -134,40 +133,24 @@ static vb_status list_trials(entry **out, size_t *count, vb_db *db, vb_err *err)
 /* A committed shard, checked against the hash in its row. */
 static vb_status load(vb_trial *t, vb_db *db, int dir, const entry *e, vb_err *err)
 {
-    char path[512] = "", video[VB_NAME_MAX] = "", hash[65] = "";
-    const char *file;
+    char path[512] = "";
+    int64_t size;
     uint8_t *bytes = NULL;
     size_t n = 0;
-    bool found = false, row;
-    int shards = -1, folder = -1;
+    bool holds, row;
     sqlite3_stmt *q;
-    vb_status st = vb_db_query(&q, db, err, "SELECT shard FROM trial WHERE trial_id = ?1", "i", e->id);
+    vb_status st = vb_db_query(&q, db, err, "SELECT shard, shard_bytes FROM trial WHERE trial_id = ?1", "i", e->id);
 
     if (st || (st = vb_db_step(&row, db, q, err)))
         return st;
     vb_db_text(path, sizeof path, q, 0);
+    size = sqlite3_column_int64(q, 1);
     sqlite3_reset(q);
-    file = strrchr(path, '/');
-    if (sscanf(path, "shards/%63[^/]/", video) != 1 || !vb_name_ok(video) || !vb_file_name_ok(file + 1))
-        return vb_fail(err, VB_ESTORE, "record %lld names no shard: '%s'", (long long)e->id, path);
-    if ((st = vb_folder_open(&shards, dir, "shards", false, err)) || shards < 0 ||
-        (st = vb_folder_open(&folder, shards, video, false, err)) || folder < 0 ||
-        (st = vb_read_file(&bytes, &n, &found, folder, file + 1, VB_SHARD_MAX_BYTES, err)))
-        goto out;
-    if (found && (st = vb_sha256(hash, bytes, n, err)))
-        goto out;
-    if (found && strcmp(hash, e->sha256) == 0)
-        st = vb_shard_decode(t, bytes, n, err);
-    else
-        found = false;
-out:
-    if (st == VB_OK && !found)
+    if ((st = vb_shard_file_check(&bytes, &n, &holds, dir, path, e->sha256, size, err)) == VB_OK && !holds)
         st = vb_fail(err, VB_ESTORE, "%s is missing or altered: run the same command again, it repeats that trial", path);
+    if (st == VB_OK)
+        st = vb_shard_decode(t, bytes, n, err);
     free(bytes);
-    if (folder >= 0)
-        close(folder);
-    if (shards >= 0)
-        close(shards);
     return st;
 }
 

@@ -6,6 +6,7 @@
 #include "publish.h"
 #include "record.h"
 #include "shard.h"
+#include "shard_file.h"
 #include "store_impl.h"
 
 #include <dirent.h>
@@ -92,48 +93,6 @@ static vb_status remove_temporaries(int fd, const listing *l, vb_recovery *r, vb
     return VB_OK;
 }
 
-/* Reads shards/VIDEO/FILE; *found false: missing or no file that could be a shard. */
-static vb_status read_shard(uint8_t **bytes, size_t *n, bool *found, vb_store *s, const char *video, const char *file, vb_err *err)
-{
-    int fd = -1;
-    vb_err why;
-    vb_status st;
-
-    *found = false;
-    if (s->shards < 0)
-        return VB_OK;
-    if ((st = vb_folder_open(&fd, s->shards, video, false, err)) || fd < 0)
-        return st;
-    st = vb_read_file(bytes, n, found, fd, file, VB_SHARD_MAX_BYTES, &why);
-    close(fd);
-    if (st == VB_EFORMAT) {
-        *found = false;
-        return VB_OK;
-    }
-    return st ? vb_fail(err, st, "%s", why.msg) : VB_OK;
-}
-
-/* The row's shard is there and is what was committed. */
-static vb_status row_holds(bool *holds, vb_store *s, const known_row *k, vb_err *err)
-{
-    char video[VB_NAME_MAX] = "", hash[65];
-    const char *file = strrchr(k->path, '/');
-    uint8_t *bytes = NULL;
-    size_t n = 0;
-    vb_status st;
-
-    *holds = false;
-    if (sscanf(k->path, "shards/%63[^/]/", video) != 1 || !vb_name_ok(video) || !file || !vb_file_name_ok(file + 1))
-        return VB_OK;
-    if ((st = read_shard(&bytes, &n, holds, s, video, file + 1, err)) || !*holds)
-        return st;
-    *holds = (int64_t)n == k->bytes;
-    if (*holds && (st = vb_sha256(hash, bytes, n, err)) == VB_OK)
-        *holds = strcmp(hash, k->sha256) == 0;
-    free(bytes);
-    return st;
-}
-
 static vb_status check_rows(vb_store *s, vb_recovery *r, vb_err *err)
 {
     int64_t last = 0;
@@ -154,7 +113,7 @@ static vb_status check_rows(vb_store *s, vb_recovery *r, vb_err *err)
         vb_db_text(k.sha256, sizeof k.sha256, q, 2);
         k.bytes = sqlite3_column_int64(q, 3);
         sqlite3_reset(q);
-        if ((st = row_holds(&holds, s, &k, err)))
+        if ((st = vb_shard_file_check(NULL, NULL, &holds, s->dir, k.path, k.sha256, k.bytes, err)))
             return st;
         if (holds)
             continue;
@@ -176,11 +135,11 @@ static vb_status adopt(vb_store *s, int folder, const char *video, const char *f
     bool found = false;
     vb_trial t = {0};
     vb_err why = {VB_OK, "no regular file"};
-    vb_status st = read_shard(&bytes, &n, &found, s, video, file, err);
+    vb_status st;
 
-    if (st)
-        return st;
     snprintf(path, sizeof path, "shards/%s/%s", video, file);
+    if ((st = vb_shard_file_read(&bytes, &n, &found, s->dir, path, err)))
+        return st;
     if (!found || vb_shard_decode(&t, bytes, n, &why) || vb_store_shard_name(own, &t.key, &why) || strcmp(own, file) != 0 ||
         strcmp(t.key.video, video) != 0) {
         vb_log(&s->log, VB_LOG_WARN, "%s has no record and is not valid (%s): removed", path,

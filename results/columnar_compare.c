@@ -1,0 +1,104 @@
+/* results.h5 by content; see columnar_compare.h. */
+#include "columnar_compare.h"
+
+#include "hdf5_io.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    hid_t told, made;
+    char *what; /* [160] */
+    int64_t n;  /* datasets and groups of made */
+} comparison;
+
+static int64_t bytes_of(hid_t set, hid_t type)
+{
+    hid_t space = H5Dget_space(set);
+    hssize_t n = space < 0 ? -1 : H5Sget_simple_extent_npoints(space);
+
+    if (space >= 0)
+        H5Sclose(space);
+    return n < 0 ? -1 : (int64_t)n * (int64_t)H5Tget_size(type);
+}
+
+/* Types of results.h5 are fixed in size, so that bytes read are values. */
+static bool same_dataset(hid_t told, hid_t made)
+{
+    hid_t a = H5Dget_type(told), b = H5Dget_type(made);
+    int64_t n = a < 0 || b < 0 ? -1 : bytes_of(made, b);
+    uint8_t *x = NULL, *y = NULL;
+    bool same = false;
+
+    if (n >= 0 && H5Tequal(a, b) > 0 && bytes_of(told, a) == n && (x = calloc(1, (size_t)n + 1)) &&
+        (y = calloc(1, (size_t)n + 1)) && H5Dread(told, a, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) >= 0 &&
+        H5Dread(made, b, H5S_ALL, H5S_ALL, H5P_DEFAULT, y) >= 0)
+        same = memcmp(x, y, (size_t)n) == 0;
+    free(x);
+    free(y);
+    if (a >= 0)
+        H5Tclose(a);
+    if (b >= 0)
+        H5Tclose(b);
+    return same;
+}
+
+static herr_t compare_object(hid_t root, const char *name, const H5O_info_t *info, void *ctx)
+{
+    comparison *c = ctx;
+    hid_t told, made;
+    bool same = false;
+
+    (void)root;
+    c->n++;
+    if (info->type != H5O_TYPE_DATASET)
+        return 0;
+    made = H5Dopen2(c->made, name, H5P_DEFAULT);
+    told = H5Lexists(c->told, name, H5P_DEFAULT) > 0 ? H5Dopen2(c->told, name, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (told >= 0 && made >= 0)
+        same = same_dataset(told, made);
+    if (told >= 0)
+        H5Dclose(told);
+    if (made >= 0)
+        H5Dclose(made);
+    if (!same)
+        snprintf(c->what, 160, "/%.150s", name);
+    return !same;
+}
+
+static herr_t count_object(hid_t root, const char *name, const H5O_info_t *info, void *ctx)
+{
+    (void)root, (void)name, (void)info;
+    ++*(int64_t *)ctx;
+    return 0;
+}
+
+vb_status vb_columnar_compare(char what[160], const char *told, const char *made, vb_err *err)
+{
+    comparison c = {H5I_INVALID_HID, H5I_INVALID_HID, what, 0};
+    int64_t n = 0;
+    vb_status st = VB_OK;
+
+    what[0] = '\0';
+    vb_h5_quiet();
+    if ((c.made = H5Fopen(made, H5F_ACC_RDONLY, H5P_DEFAULT)) < 0) {
+        st = vb_h5_fail(err, VB_ESTORE, "open '%s'", made);
+        goto out;
+    }
+    if ((c.told = H5Fopen(told, H5F_ACC_RDONLY, H5P_DEFAULT)) < 0) {
+        snprintf(what, 160, "the file: it is missing, or no HDF5 file");
+        goto out;
+    }
+    if (H5Ovisit(c.made, H5_INDEX_NAME, H5_ITER_NATIVE, compare_object, &c) < 0)
+        st = vb_h5_fail(err, VB_ESTORE, "read '%s'", made);
+    if (st == VB_OK && !what[0] && (H5Ovisit(c.told, H5_INDEX_NAME, H5_ITER_NATIVE, count_object, &n) < 0 || n != c.n))
+        snprintf(what, 160, "the file: it has other tables");
+out:
+    if (c.told >= 0)
+        H5Fclose(c.told);
+    if (c.made >= 0)
+        H5Fclose(c.made);
+    return st;
+}

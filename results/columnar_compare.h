@@ -1,0 +1,11 @@
+/* Two results.h5 against each other, by content: another HDF5 library may lay out the same content otherwise. */
+#ifndef VB_COLUMNAR_COMPARE_H
+#define VB_COLUMNAR_COMPARE_H
+
+#include "err.h"
+
+/* what: "" where every dataset of made is in told with the same type, size and bytes, and the reverse; else the name of
+ * the first that is not, or why told cannot be read. */
+vb_status vb_columnar_compare(char what[160], const char *told, const char *made, vb_err *err);
+
+#endif
