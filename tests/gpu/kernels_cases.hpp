@@ -31,5 +31,9 @@ Tensor on_gpu(at::IntArrayRef sizes, at::ScalarType dtype); // normally distribu
 void check_preprocess(Report &r);
 void check_mask_bits(Report &r);
 void check_rotate(Report &r);
+void check_norm(Report &r);
+void check_norm_gelu(Report &r);
+void check_merge(Report &r);
+void check_depthwise(Report &r);
 
 #endif

@@ -11,6 +11,10 @@ const std::vector<Group> groups = {
     {"preprocess", check_preprocess},
     {"mask bits", check_mask_bits},
     {"rotary", check_rotate},
+    {"layer norm", check_norm},
+    {"layer norm and gelu", check_norm_gelu},
+    {"merge", check_merge},
+    {"depthwise", check_depthwise},
 };
 
 std::string shape_of(const Tensor &t)

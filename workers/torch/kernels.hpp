@@ -50,7 +50,46 @@ void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, 
 // those sizes. In float32, rounded to the dtype that both have.
 void rotate(const Tensor &out, const Tensor &x, const Tensor &table);
 
+// Rows of channels: the sum of two tensors in the wider of their dtypes, and its layer norm in out_dtype.
+//   a            [..., channels], contiguous
+//   b            a's sizes, or only the last ones, for all of a; undefined: nothing is added
+//   weight, bias [channels] float32; the norm is computed in float32, as autocast does
+struct Normed {
+  Tensor sum; // undefined unless kept; a itself where nothing is added
+  Tensor out;
+};
+Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
+
+// gelu(layer norm over channels of (x + added)) on channels-last maps [B, C, H, W], in out_dtype.
+//   added  of x's sizes, or undefined
+//   weight, bias: undefined: no norm
+Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+
+// Attention over parts of the keys: parts [n_parts, ..., d] and lse [n_parts, ...] float32, the natural logarithm of each
+// part's sum of exponentials -> [..., d]
+Tensor merge_parts(const Tensor &parts, const Tensor &lse);
+
+// Depthwise convolution of channels-last maps, weights held as the kernel takes them.
+class Depthwise {
+public:
+  Depthwise() = default;
+  // weight [C, 1, k, k], bias [C], of any dtype; padding k / 2
+  Depthwise(const Tensor &weight, const Tensor &bias, int64_t stride);
+  // x [B, C, H, W] -> its convolution, plus residual where that is defined; rounded once, to x's dtype
+  Tensor operator()(const Tensor &x, const Tensor &residual = {}) const;
+  Tensor plain(const Tensor &x, const Tensor &residual = {}) const; // rounded before the sum, too
+
+private:
+  int64_t kernel_ = 0, stride_ = 1;
+  Tensor given_weight_, given_bias_;
+  Tensor weight_; // [k * k, C] float32
+  Tensor bias_;   // [C] float32
+};
+
 namespace plain {
+Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
+Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+Tensor merge_parts(const Tensor &parts, const Tensor &lse);
 void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap);
 void rotate(const Tensor &out, const Tensor &x, const Tensor &table);
 } // namespace plain

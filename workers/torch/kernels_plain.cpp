@@ -17,6 +17,13 @@ void Preprocess::plain(const Tensor &image, const Tensor &rgb) const
   image.copy_(table_.take(bytes.to(image.device()).to(at::kLong) + of_channel));
 }
 
+Tensor Depthwise::plain(const Tensor &x, const Tensor &residual) const
+{
+  const Tensor y =
+      at::conv2d(x, given_weight_.to(x.scalar_type()), given_bias_.to(x.scalar_type()), stride_, kernel_ / 2, 1, given_weight_.size(0));
+  return residual.defined() ? y + residual : y;
+}
+
 namespace plain {
 
 namespace {
@@ -53,6 +60,29 @@ void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, 
 }
 
 void rotate(const Tensor &out, const Tensor &x, const Tensor &table) { out.copy_(vb::rotate(x, table)); }
+
+Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum)
+{
+  const Tensor sum = b.defined() ? a + b : a;
+  return {keep_sum ? sum : Tensor(), at::layer_norm(sum.to(at::kFloat), weight.sizes(), weight, bias, eps).to(out_dtype)};
+}
+
+Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+{
+  Tensor rows = (added.defined() ? x + added : x).permute({0, 2, 3, 1}).to(at::kFloat);
+  if (weight.defined())
+    rows = at::layer_norm(rows, weight.sizes(), weight, bias, eps);
+  return at::gelu(rows).to(out_dtype).permute({0, 3, 1, 2});
+}
+
+Tensor merge_parts(const Tensor &parts, const Tensor &lse)
+{
+  const Tensor greatest = lse.amax(0, true);
+  const Tensor weight = (lse - greatest.masked_fill(greatest.isneginf(), 0.0)).exp(), total = weight.sum(0).unsqueeze(-1);
+  // a part without keys holds nothing to be weighted, NaN perhaps
+  const Tensor sum = (parts.to(at::kFloat) * weight.unsqueeze(-1)).masked_fill(lse.isneginf().unsqueeze(-1), 0.0).sum(0);
+  return (sum / total.masked_fill(total == 0, 1.0)).to(parts.scalar_type());
+}
 
 } // namespace plain
 } // namespace vb::kernels

@@ -1,0 +1,130 @@
+// Kernels inside the network: sums and layer norms, norm and GELU of maps, merged attention, depthwise convolutions.
+#include "kernels_cases.hpp"
+
+#include <cmath>
+
+namespace {
+
+namespace kernels = vb::kernels;
+
+const at::ScalarType dtypes[] = {at::kFloat, at::kHalf, at::kBFloat16};
+
+// Of the greatest value: one step of the dtype there, where float32 sums in another order round to another side.
+double rounding(at::ScalarType dtype) { return dtype == at::kFloat ? 1e-5 : dtype == at::kHalf ? 1e-3 : 8e-3; }
+
+Tensor map_on_gpu(int64_t b, int64_t c, int64_t h, int64_t w, at::ScalarType dtype)
+{
+  return on_gpu({b, h, w, c}, dtype).permute({0, 3, 1, 2});
+}
+
+struct Parameters {
+  Tensor weight, bias;
+  explicit Parameters(int64_t channels) : weight(on_gpu({channels}, at::kFloat)), bias(on_gpu({channels}, at::kFloat)) {}
+};
+
+} // namespace
+
+void check_norm(Report &r)
+{
+  // every width of Hiera and of the attention layers; rows that fill no block; more lanes than rows
+  for (int64_t channels : {4, 16, 64, 96, 112, 128, 144, 192, 224, 256, 288, 384, 448, 576, 768, 896, 1152}) {
+    const Parameters p(channels);
+    for (int64_t rows : {1, 3, 8, 1001})
+      for (at::ScalarType x : dtypes)
+        for (at::ScalarType out : dtypes) {
+          const Tensor a = on_gpu({2, rows, channels}, x) * 3.0 + 1.0; // a mean that does not vanish
+          const kernels::Normed got = kernels::add_norm(a, {}, p.weight, p.bias, 1e-6, out), want = kernels::plain::add_norm(a, {}, p.weight, p.bias, 1e-6, out);
+          r.compare("norm " + shape_of(a) + " to " + c10::toString(out), got.out, want.out, rounding(out));
+        }
+  }
+  // sums in all pairs of dtypes; b of a's size, and repeated
+  const Parameters p(256);
+  for (at::ScalarType x : dtypes)
+    for (at::ScalarType y : dtypes)
+      for (bool repeated : {false, true}) {
+        const Tensor a = on_gpu({3, 100, 256}, x), b = repeated ? on_gpu({1, 100, 256}, y) : on_gpu({3, 100, 256}, y);
+        const kernels::Normed got = kernels::add_norm(a, b, p.weight, p.bias, 1e-5, at::kHalf), want = kernels::plain::add_norm(a, b, p.weight, p.bias, 1e-5, at::kHalf);
+        r.compare("sum " + shape_of(a) + " + " + shape_of(b), got.sum, want.sum, 0);
+        r.compare("norm of " + shape_of(a) + " + " + shape_of(b), got.out, want.out, rounding(at::kHalf));
+        const Tensor unkept = kernels::add_norm(a, b, p.weight, p.bias, 1e-5, at::kHalf, false).out;
+        r.compare("norm of a sum not kept", unkept, got.out, 0);
+      }
+  // as memory attention and Hiera call it
+  const std::pair<int64_t, int64_t> timed[] = {{4096, 256}, {65536, 96}, {65536, 112}, {16384, 192}, {4096, 384}, {1024, 768}, {65536, 144}};
+  for (const auto &[rows, channels] : timed) {
+    const Parameters of(channels);
+    const Tensor a = on_gpu({1, rows, channels}, at::kFloat), b = on_gpu({1, rows, channels}, at::kBFloat16);
+    r.time("sum and norm " + shape_of(a), [&] { kernels::add_norm(a, b, of.weight, of.bias, 1e-6, at::kBFloat16); },
+           [&] { kernels::plain::add_norm(a, b, of.weight, of.bias, 1e-6, at::kBFloat16); });
+    r.time("norm " + shape_of(a), [&] { kernels::add_norm(a, {}, of.weight, of.bias, 1e-6, at::kBFloat16); },
+           [&] { kernels::plain::add_norm(a, {}, of.weight, of.bias, 1e-6, at::kBFloat16); });
+  }
+}
+
+void check_norm_gelu(Report &r)
+{
+  const struct {
+    int64_t c, h, w;
+  } shapes[] = {{4, 512, 512}, {16, 256, 256}, {64, 128, 128}, {256, 64, 64}, {64, 7, 5}};
+  for (const auto &s : shapes) {
+    const Parameters p(s.c);
+    for (at::ScalarType x : dtypes) {
+      const Tensor map = map_on_gpu(2, s.c, s.h, s.w, x), added = map_on_gpu(2, s.c, s.h, s.w, x);
+      r.compare("norm, gelu " + shape_of(map), kernels::norm_gelu(map, {}, p.weight, p.bias, 1e-6, x), kernels::plain::norm_gelu(map, {}, p.weight, p.bias, 1e-6, x),
+                rounding(x));
+      r.compare("sum, norm, gelu " + shape_of(map), kernels::norm_gelu(map, added, p.weight, p.bias, 1e-6, at::kFloat),
+                kernels::plain::norm_gelu(map, added, p.weight, p.bias, 1e-6, at::kFloat), rounding(at::kFloat));
+      r.compare("sum, gelu " + shape_of(map), kernels::norm_gelu(map, added, {}, {}, 0, x), kernels::plain::norm_gelu(map, added, {}, {}, 0, x), rounding(x));
+    }
+    const Tensor map = map_on_gpu(1, s.c, s.h, s.w, at::kBFloat16), added = map_on_gpu(1, s.c, s.h, s.w, at::kBFloat16);
+    r.time("norm, gelu " + shape_of(map), [&] { kernels::norm_gelu(map, {}, p.weight, p.bias, 1e-6, at::kBFloat16); },
+           [&] { kernels::plain::norm_gelu(map, {}, p.weight, p.bias, 1e-6, at::kBFloat16); });
+  }
+  const Tensor up = map_on_gpu(1, 32, 256, 256, at::kBFloat16), s0 = map_on_gpu(1, 32, 256, 256, at::kBFloat16);
+  r.time("sum, gelu " + shape_of(up), [&] { kernels::norm_gelu(up, s0, {}, {}, 0, at::kBFloat16); },
+         [&] { kernels::plain::norm_gelu(up, s0, {}, {}, 0, at::kBFloat16); });
+}
+
+void check_merge(Report &r)
+{
+  const int64_t rows = 4096, d = 256;
+  for (at::ScalarType dtype : dtypes)
+    for (int64_t parts : {1, 2, 5, 8}) {
+      const Tensor o = on_gpu({parts, 2, rows, d}, dtype), lse = on_gpu({parts, 2, rows}, at::kFloat) * 30.0;
+      r.compare("merge " + shape_of(o), kernels::merge_parts(o, lse), kernels::plain::merge_parts(o, lse), rounding(dtype));
+    }
+  Tensor o = on_gpu({3, 10, 64}, at::kHalf), lse = on_gpu({3, 10}, at::kFloat);
+  o[1].fill_(NAN); // a part without keys
+  lse[1].fill_(-INFINITY);
+  lse.select(1, 4).fill_(-INFINITY); // a row without
+  r.compare("merge without keys", kernels::merge_parts(o, lse), kernels::plain::merge_parts(o, lse), rounding(at::kHalf));
+  for (int64_t parts : {2, 4, 8}) {
+    const Tensor timed = on_gpu({parts, 1, rows, d}, at::kBFloat16), of = on_gpu({parts, 1, rows}, at::kFloat);
+    r.time("merge " + shape_of(timed), [&] { kernels::merge_parts(timed, of); }, [&] { kernels::plain::merge_parts(timed, of); });
+  }
+}
+
+void check_depthwise(Report &r)
+{
+  at::globalContext().setAllowTF32CuDNN(false);
+  const struct {
+    int64_t b, c, h, w, kernel, stride;
+  } shapes[] = {{1, 48, 256, 256, 3, 1}, {1, 96, 128, 128, 3, 1}, {1, 192, 64, 64, 3, 1}, {1, 384, 32, 32, 3, 1}, {1, 48, 256, 256, 3, 2}, {1, 96, 128, 128, 3, 2},
+                {1, 192, 64, 64, 3, 2},  {1, 256, 64, 64, 7, 1},  {16, 256, 64, 64, 7, 1}, {2, 256, 32, 32, 7, 1}, {3, 4, 5, 3, 3, 1},     {2, 8, 7, 9, 3, 2},
+                {1, 12, 1, 1, 7, 1},     {1, 8, 13, 2, 7, 1}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : dtypes) {
+      const Tensor x = map_on_gpu(s.b, s.c, s.h, s.w, dtype);
+      const Tensor weight = (on_gpu({s.c, 1, s.kernel, s.kernel}, at::kFloat) / (double)s.kernel).to(dtype), bias = on_gpu({s.c}, dtype);
+      const kernels::Depthwise convolve(weight, bias, s.stride);
+      const std::string name = "depthwise " + std::to_string(s.kernel) + "x" + std::to_string(s.kernel) + " stride " + std::to_string(s.stride) + " " + shape_of(x);
+      const Tensor exact = x.to(at::kFloat);
+      r.compare(name, convolve(x), convolve.plain(exact).to(dtype), rounding(dtype));
+      if (s.stride == 1)
+        r.compare(name + " + x", convolve(x, x), convolve.plain(exact, exact).to(dtype), rounding(dtype));
+      if (s.h >= 32 && dtype != at::kHalf) {
+        const Tensor residual = s.stride == 1 ? x : Tensor();
+        r.time(name, [&] { convolve(x, residual); }, [&] { convolve.plain(x, residual); });
+      }
+    }
+}

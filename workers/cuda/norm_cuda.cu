@@ -1,0 +1,158 @@
+/* Sum, layer norm and GELU of rows; see norm_cuda.h.
+ *
+ * A row lies in the registers of 1 to 32 neighbouring lanes of a warp, FOURS times four channels in each. The number of
+ * lanes is the greatest power of two that divides the channels by four, so that no lane idles: 4 channels take one lane,
+ * 96 take 8 lanes with 3 fours, 1152 take 32 with 9. Mean and variance are sums over registers and lanes, the variance
+ * of what the mean leaves. */
+#include "norm_cuda.h"
+
+#include "vectors.cuh"
+
+namespace {
+
+using vb_cuda::load4;
+using vb_cuda::store4;
+
+constexpr int THREADS = 256;
+constexpr int MAX_FOURS = 9;
+
+struct Rows {
+  vb_cuda_norm norm;
+  int64_t n;
+  int channels, lanes;
+};
+
+template <class F> __device__ void by_dtype(vb_dtype dtype, void *p, F &&f)
+{
+  if (dtype == VB_FLOAT16)
+    f((__half *)p);
+  else if (dtype == VB_BFLOAT16)
+    f((__nv_bfloat16 *)p);
+  else
+    f((float *)p);
+}
+
+template <class T> __device__ float4 rounded(float4 v, T *)
+{
+  vb_cuda::Four<T> to;
+  store4(to.v, v);
+  return load4(to.v);
+}
+
+__device__ float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
+__device__ float4 operator-(float4 a, float b) { return {a.x - b, a.y - b, a.z - b, a.w - b}; }
+__device__ float total(float4 v) { return (v.x + v.y) + (v.z + v.w); }
+__device__ float squares(float4 v) { return (v.x * v.x + v.y * v.y) + (v.z * v.z + v.w * v.w); }
+__device__ float gelu(float x) { return x * 0.5f * (1.0f + erff(x * 0.70710678118654752440f)); }
+
+__device__ float over_lanes(float v, int lanes)
+{
+  for (int o = lanes / 2; o > 0; o /= 2)
+    v += __shfl_xor_sync(~0u, v, o);
+  return v;
+}
+
+template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r)
+{
+  const vb_cuda_norm &norm = r.norm;
+  const int lane = (int)threadIdx.x % r.lanes;
+  const int64_t place = (int64_t)blockIdx.x * (THREADS / r.lanes) + (int)threadIdx.x / r.lanes;
+  const bool inside = place < r.n;
+  const int64_t row = inside ? place : r.n - 1; // the rest of the last warp computes a row again: shuffles need all lanes
+  float4 v[FOURS];
+
+  by_dtype(norm.a.dtype, norm.a.dev, [&](auto *a) {
+    for (int k = 0; k < FOURS; k++)
+      v[k] = load4(a + row * r.channels + (k * r.lanes + lane) * 4);
+  });
+  if (norm.b.dev) {
+    by_dtype(norm.b.dtype, norm.b.dev, [&](auto *b) {
+      float4 more[FOURS];
+      for (int k = 0; k < FOURS; k++)
+        more[k] = load4(b + row % norm.b_rows * r.channels + (k * r.lanes + lane) * 4);
+      for (int k = 0; k < FOURS; k++)
+        v[k] = v[k] + more[k];
+    });
+    by_dtype(norm.sum.dtype, norm.sum.dev, [&](auto *sum) {
+      for (int k = 0; k < FOURS; k++)
+        v[k] = rounded(v[k], sum);
+    });
+  }
+  if (norm.sum.dev && inside)
+    by_dtype(norm.sum.dtype, norm.sum.dev, [&](auto *sum) {
+      for (int k = 0; k < FOURS; k++)
+        store4(sum + row * r.channels + (k * r.lanes + lane) * 4, v[k]);
+    });
+  if (!norm.out.dev)
+    return;
+
+  if (norm.weight_dev) {
+    float sum = 0, sum_squares = 0;
+    for (int k = 0; k < FOURS; k++)
+      sum += total(v[k]);
+    const float mean = over_lanes(sum, r.lanes) / (float)r.channels;
+    for (int k = 0; k < FOURS; k++) {
+      v[k] = v[k] - mean;
+      sum_squares += squares(v[k]);
+    }
+    const float scale = rsqrtf(over_lanes(sum_squares, r.lanes) / (float)r.channels + norm.eps);
+    for (int k = 0; k < FOURS; k++) {
+      const float4 w = load4(norm.weight_dev + (k * r.lanes + lane) * 4), b = load4(norm.bias_dev + (k * r.lanes + lane) * 4);
+      v[k] = {w.x * (scale * v[k].x) + b.x, w.y * (scale * v[k].y) + b.y, w.z * (scale * v[k].z) + b.z, w.w * (scale * v[k].w) + b.w};
+    }
+  }
+  if (norm.gelu)
+    for (int k = 0; k < FOURS; k++)
+      v[k] = {gelu(v[k].x), gelu(v[k].y), gelu(v[k].z), gelu(v[k].w)};
+  if (inside)
+    by_dtype(norm.out.dtype, norm.out.dev, [&](auto *out) {
+      for (int k = 0; k < FOURS; k++)
+        store4(out + row * r.channels + (k * r.lanes + lane) * 4, v[k]);
+    });
+}
+
+int lanes_of(int64_t channels)
+{
+  int lanes = 1;
+  while (lanes < 32 && channels / 4 % (2 * lanes) == 0)
+    lanes *= 2;
+  return lanes;
+}
+
+template <int FOURS> void queue(int fours, unsigned blocks, const Rows &r, cudaStream_t stream)
+{
+  if (fours == FOURS)
+    norm_rows<FOURS><<<blocks, THREADS, 0, stream>>>(r);
+  else if constexpr (FOURS > 1)
+    queue<FOURS - 1>(fours, blocks, r, stream);
+}
+
+bool fits(vb_cuda_rows rows)
+{
+  if (!rows.dev)
+    return true;
+  const bool known = rows.dtype == VB_FLOAT32 || rows.dtype == VB_TF32 || rows.dtype == VB_FLOAT16 || rows.dtype == VB_BFLOAT16;
+  return known && vb_cuda::aligned(rows.dev, 4 * vb_cuda::size_of(rows.dtype));
+}
+
+} // namespace
+
+extern "C" bool vb_cuda_norm_takes(int64_t channels)
+{
+  return channels >= 4 && channels % 4 == 0 && channels / 4 / lanes_of(channels) <= MAX_FOURS;
+}
+
+extern "C" vb_status vb_cuda_norm_rows(const vb_cuda_norm *norm, int64_t rows, int channels, void *cuda_stream, vb_err *err)
+{
+  if (rows < 1 || !vb_cuda_norm_takes(channels) || (norm->b.dev && norm->b_rows < 1))
+    return vb_fail(err, VB_ESHAPE, "layer norm of %lld rows of %d channels on the device: sizes that it does not take", (long long)rows, channels);
+  if (!norm->a.dev || !fits(norm->a) || !fits(norm->b) || !fits(norm->sum) || !fits(norm->out) || !vb_cuda::aligned(norm->weight_dev, 16) ||
+      !vb_cuda::aligned(norm->bias_dev, 16) || !norm->weight_dev != !norm->bias_dev)
+    return vb_fail(err, VB_EARG, "layer norm on the device: an input that lacks, is of no dtype, or is not aligned to four values");
+  const Rows r = {*norm, rows, channels, lanes_of(channels)};
+  const int64_t per_block = THREADS / r.lanes, blocks = (rows + per_block - 1) / per_block;
+  if (blocks > INT32_MAX)
+    return vb_fail(err, VB_ESHAPE, "layer norm of %lld rows on the device: too many for one launch", (long long)rows);
+  queue<MAX_FOURS>(channels / 4 / r.lanes, (unsigned)blocks, r, (cudaStream_t)cuda_stream);
+  return vb_cuda::launched("layer norm", err);
+}
