@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "devices_command.h"
 #include "engine_path.h"
+#include "merge.h"
 #include "plan_command.h"
 #include "report.h"
 #include "run_command.h"
@@ -33,6 +34,7 @@ static const struct {
     {"export", vb_export_main, "a view as CSV or JSON"},
     {"finalize", vb_finalize_main, "results.h5 and summary.db anew from the records"},
     {"verify", vb_verify_main, "every number of a results folder anew from its shards, and what differs"},
+    {"merge", vb_merge_main, "the records of several folders in one"},
     {"score", vb_score_main, "J&F of folders of PNG masks, as Meta's evaluator"},
     {"track", engine_main, "one video, given prompts, to masks"},
     {"inspect", vb_inspect_main, "what a checkpoint file holds"},

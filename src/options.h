@@ -81,6 +81,9 @@ vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);
  * that differs. */
 vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err *err);
 
+/* The same of two records, but for the slice: whether their results may lie in one folder. */
+vb_status vb_options_same_fixed_records(const char *a, const char *b, vb_err *err);
+
 /* The checkpoint for a model into path: a file or "seed:N"; "" for a model without weights.
  * --checkpoint MODEL=..., then --checkpoint seed:N, or FILE where one model with weights runs, then the official name in
  * --weights-dir (default ./checkpoints). VB_EARG says where it looked; path then holds what could not be read. */

@@ -1,0 +1,25 @@
+# A plan in four slices, merged, holds what one run gives: the same trials, accuracy and unusable videos; merging again and
+# running the whole command into the merged folder find nothing to do.
+. "$TESTS/lib.sh"
+rm data/JPEGImages_24fps/v096/00001.jpg # an unusable video is told once
+facts="SELECT video, tag, repetition, status, jf, n_frames, code FROM record ORDER BY 1, 2, 3"
+for i in 1 2 3 4; do
+    "$BIN/savbench" run $STUB --models stub --repeats 2 --slice $i/4 --out-dir part$i --quiet >/dev/null 2>&1
+    echo "slice $i: exit $?, $("$BIN/savbench" query part$i 'SELECT count(*) AS n FROM trial' --format csv | tail -1 | tr -d '\r') trials"
+done
+"$BIN/savbench" run $STUB --repeats 2 --quiet >/dev/null 2>&1
+code "$BIN/savbench" merge whole part1 part2 part3 part4
+"$BIN/savbench" query out "$facts" --format csv >one.csv
+"$BIN/savbench" query whole "$facts" --format csv >merged.csv
+cmp one.csv merged.csv && echo "the same as one run"
+code "$BIN/savbench" merge whole part1 part2 part3 part4
+code "$BIN/savbench" run $STUB --repeats 2 --out-dir whole 2>/dev/null
+"$BIN/savbench" query whole "SELECT count(*) AS trials, count(DISTINCT run_id) AS runs FROM trial WHERE status = 'done'" --format csv
+# Folders that do not compare, and shards that are not what was recorded.
+"$BIN/savbench" run $STUB --fill-hole-area 0 --out-dir other --quiet >/dev/null 2>&1
+code "$BIN/savbench" merge whole other 2>&1
+shard=$(find part2/shards -name '*.h5' | sort | head -1)
+printf 'x' | dd of="$shard" bs=1 seek=2000 conv=notrunc 2>/dev/null
+code "$BIN/savbench" merge again part2 2>/dev/null | sed 's/[0-9]* records added/N records added/'
+code "$BIN/savbench" merge part1 part1 2>&1
+code "$BIN/savbench" run $STUB --repeats 2 --slice 2/4 --out-dir part1 2>&1 | sed 's/^[0-9:]* [^ ]* //'
