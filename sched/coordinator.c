@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "desk.h"
+#include "progress.h"
 #include "roster.h"
 #include "stop.h"
 #include "timing.h"
@@ -197,6 +198,8 @@ out:
         vb_log(&rank->log, VB_LOG_WARN, "stopped with %lld trials missing; the same command goes on from here",
                (long long)r.missing);
     vb_roster_close(&r);
+    if (fresh) /* else it is not ours */
+        vb_progress_remove(o->out_dir);
     for (int peer = 1; peer < rank->place.size; peer++) {
         vb_status sent = vb_link_send(rank->link, peer, VB_MSG_QUIT, 0, NULL, 0, NULL, 0, st ? NULL : err);
 

@@ -1,8 +1,10 @@
 /* The coordinator's dealings with its workers; see desk.h. */
 #include "desk.h"
 
+#include "cli.h"
 #include "control.h"
 #include "dataset.h"
+#include "heartbeat.h"
 #include "intake.h"
 #include "lease.h"
 #include "outcome.h"
@@ -16,7 +18,6 @@
 #include <string.h>
 
 enum {
-    LEASE_TTL_S = 660,     /* longer than a worker's own patience with its engine (worker.h) */
     MAX_FAILED_STARTS = 3, /* of an engine in a row: then its worker gets no more work */
     MAX_GROUP = 64         /* results in one transaction */
 };
@@ -38,6 +39,8 @@ struct vb_desk {
     vb_ticker_worker *shown;
     vb_ticker ticker;
     double ttl_s;
+    double beat_ms; /* when the progress file is to be written next */
+    const char *run_id;
     bool draining;
     char manifest[65];  /* of the coordinator's split; made when a worker on another host has told its own */
     char last_loss[512]; /* why an engine could not be started */
@@ -47,6 +50,17 @@ struct vb_desk {
         uint64_t epoch;
     } owed[MAX_GROUP];
 };
+
+/* A tenth longer than a worker's own patience with its engine (worker.h), which it tells of itself. */
+static double lease_ttl_s(void)
+{
+    const char *told = getenv("SAVBENCH_ENGINE_SILENCE_S");
+    int silence_s = VB_ENGINE_SILENCE_S;
+
+    if (told && vb_cli_int(&silence_s, "SAVBENCH_ENGINE_SILENCE_S", told, 1, 86400, NULL))
+        silence_s = VB_ENGINE_SILENCE_S; /* each worker refuses it by name */
+    return silence_s + 2 + silence_s / 10.0;
+}
 
 static double now_s(void)
 {
@@ -79,10 +93,20 @@ static vb_status answer(vb_desk *d, int worker, bool accepted, uint64_t epoch, i
     return send(d, worker, accepted ? VB_MSG_ACK : VB_MSG_NACK, epoch, bytes, sizeof bytes, err);
 }
 
+static vb_heartbeat heartbeat(const vb_desk *d)
+{
+    return (vb_heartbeat){d->run_id, d->rank->log.host, d->r, vb_lease_remaining_s(d->leases) / d->n_workers, d->n_workers, d->shown};
+}
+
 void vb_desk_close(vb_desk *d)
 {
     if (!d)
         return;
+    if (d->leases && vb_desk_done(d)) {
+        vb_heartbeat b = heartbeat(d);
+
+        vb_heartbeat_finalizing(d->r->store, &b);
+    }
     vb_ticker_clear(&d->ticker);
     if (d->leases && vb_lease_switches(d->leases))
         say(d, VB_LOG_INFO, "setups were changed %lld times", (long long)vb_lease_switches(d->leases));
@@ -195,9 +219,12 @@ vb_status vb_desk_open(vb_desk **out, const vb_rank *rank, vb_roster *r, const c
     d->rank = rank;
     d->r = r;
     d->n_workers = rank->place.size - 1;
-    d->ttl_s = LEASE_TTL_S;
+    d->ttl_s = lease_ttl_s();
+    d->run_id = run_id;
     d->workers = calloc((size_t)d->n_workers, sizeof *d->workers);
     d->shown = calloc((size_t)d->n_workers, sizeof *d->shown);
+    for (int i = 0; d->shown && i < d->n_workers; i++)
+        d->shown[i] = (vb_ticker_worker){.rank = i + 1, .host = "", .device = ""};
     vb_ticker_init(&d->ticker, &rank->log, r->total, r->done + r->failed);
     if (!d->workers || !d->shown) {
         st = vb_fail(err, VB_ENOMEM, "%d workers", d->n_workers);
@@ -444,6 +471,8 @@ static void on_progress(vb_desk *d, int worker, const vb_msg *m, const vb_progre
         return;
     vb_lease_renew(d->leases, worker, m->epoch, now_s(), d->ttl_s);
     *s = (vb_ticker_worker){.rank = worker + 1,
+                            .host = d->workers[worker].hello.host,
+                            .device = d->workers[worker].hello.device,
                             .video = d->r->plan->blocks[block].video,
                             .variant = &d->r->plan->blocks[block].trials[trial].variant,
                             .frame_idx = p->frame_idx,
@@ -562,7 +591,9 @@ static vb_status take_back(vb_desk *d, bool *busy, vb_err *err)
         say(d, VB_LOG_WARN, "r%d on %s has been silent for %.0f s: its block '%s' goes to another", worker + 1,
             d->workers[worker].hello.host, d->ttl_s, d->r->plan->blocks[block].video);
         d->shown[worker].video = NULL;
-        st = send(d, worker, VB_MSG_CANCEL, epoch, NULL, 0, err);
+        if ((st = send(d, worker, VB_MSG_CANCEL, epoch, NULL, 0, err)) == VB_OK && vb_lease_all_gone(d->leases))
+            st = vb_fail(err, VB_EMPI, "no worker is left that answers; the last one was r%d on %s", worker + 1,
+                         d->workers[worker].hello.host);
     }
     return st;
 }
@@ -579,6 +610,12 @@ vb_status vb_desk_round(vb_desk *d, bool *busy, vb_err *err)
             *busy = true;
             st = grant(d, i, &l, err);
         }
+    if (st == VB_OK && vb_now_ms() >= d->beat_ms) {
+        vb_heartbeat b = heartbeat(d);
+
+        vb_heartbeat_write(d->r->store, &b);
+        d->beat_ms = vb_now_ms() + VB_BEAT_MS;
+    }
     if (st == VB_OK && vb_ticker_due(&d->ticker))
         vb_ticker_tick(&d->ticker, d->r->done, d->r->failed, vb_lease_remaining_s(d->leases) / d->n_workers, d->shown,
                        d->n_workers);

@@ -166,7 +166,7 @@ static int as_rank(const arguments *a, int argc, char **argv)
         code = print_all(lines, hosts, place.size, a->json);
         fflush(stdout);
     }
-    vb_link_close(link);
+    vb_link_close(link, VB_EXIT_FAILED);
     free(lines);
     free(hosts);
     return getenv("SAVBENCH_SUPERVISED") ? VB_EXIT_OK : code; /* mpirun would only print about it */

@@ -57,6 +57,8 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
 void vb_lease_avoid(vb_lease_table *t, int worker);
 /* The worker takes no more leases. */
 void vb_lease_retire(vb_lease_table *t, int worker);
+/* Every worker is retired, or silent since its lease ran out. */
+bool vb_lease_all_gone(const vb_lease_table *t);
 /* Ends one lease whose deadline has passed; false: none has. */
 bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch);
 

@@ -1,6 +1,8 @@
 /* Messages over MPI; see link.h. */
 #include "link.h"
 
+#include "timing.h"
+
 #include "visible.h"
 
 #include <mpi.h>
@@ -8,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG = 7, MAX_INCOMING = 8 };
+enum { TAG = 7, MAX_INCOMING = 8, PATIENCE_MS = 4000 };
 
 typedef struct {
     MPI_Request request;
@@ -113,17 +115,21 @@ static void nap_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-void vb_link_close(vb_link *l)
+void vb_link_close(vb_link *l, int code)
 {
+    double until = vb_now_ms() + PATIENCE_MS;
     MPI_Request all;
-    int done = 0;
+    int done = 0, rank = 0;
 
     if (!l)
         return;
+    MPI_Comm_rank(l->comm, &rank);
     if (!MPI_Ibarrier(l->comm, &all))
         for (int idle = 0; !done; idle++) {
             if (MPI_Test(&all, &done, MPI_STATUS_IGNORE))
                 break;
+            if (!done && rank == 0 && vb_now_ms() > until)
+                MPI_Abort(l->comm, code);
             if (!done)
                 nap_ms(vb_link_pause_ms(idle));
         }

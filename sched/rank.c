@@ -13,6 +13,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+enum { LOST = 75 }; /* MPI_Abort's code for what the supervisor is to start again */
+
 bool vb_rank_started(void)
 {
     return getenv("OMPI_COMM_WORLD_RANK") || getenv("PMIX_RANK");
@@ -28,6 +30,12 @@ static void undo_default_binding(void)
         return;
     memset(&all, 0xff, sizeof all); /* the kernel keeps it within the cpuset */
     sched_setaffinity(0, sizeof all, &all);
+}
+
+/* What another start would meet again: words for the user. Anything else is a loss, which the supervisor makes good. */
+static bool is_final(const vb_rank *r, vb_status st)
+{
+    return r->place.rank == 0 ? st != VB_EMPI : st == VB_EARG;
 }
 
 static int exit_code(const vb_rank *r, vb_status st, int code, const vb_err *err)
@@ -59,10 +67,10 @@ int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker
         st = worker(&cut, &r, &err);
     code = cut && st == VB_OK ? VB_EXIT_RESUMABLE : exit_code(&r, st, code, &err);
     if (st == VB_EMPI || (st && r.place.rank > 0))
-        MPI_Abort(MPI_COMM_WORLD, code); /* the others wait for this one */
+        MPI_Abort(MPI_COMM_WORLD, is_final(&r, st) ? code : LOST); /* the others wait for this one */
     if (cut)
         _exit(code); /* the job is being torn down: nobody will come to the barrier */
-    vb_link_close(r.link);
+    vb_link_close(r.link, code);
     close(r.stop_fd);
     /* The supervisor judges by what is recorded; a code of ours would only make mpirun print about it. */
     return getenv("SAVBENCH_SUPERVISED") && (code == VB_EXIT_SOME_FAILED || code == VB_EXIT_RESUMABLE) ? VB_EXIT_OK : code;

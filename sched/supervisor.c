@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "engine_path.h"
+#include "heartbeat.h"
 #include "launch.h"
 #include "log.h"
 #include "roster.h"
@@ -95,13 +96,22 @@ static pid_t start(const char *const *command)
 static int wait_for(const supervisor *v, pid_t pid, int *signal)
 {
     enum { RUNS, DRAINS, STOPS, KILLED } state = RUNS;
+    vb_pulse pulse = {.out_dir = v->options->out_dir};
     double next_at = 0;
     int status = 0;
 
     for (int idle = 0; waitpid(pid, &status, WNOHANG) == 0; idle++) {
         int got = vb_stop_wait(v->stop_fd, idle < 50 ? 10 : 50);
 
-        if (!got && (next_at == 0 || vb_now_ms() < next_at))
+        if (state == RUNS && !got) {
+            vb_pulse_state p = vb_pulse_look(&pulse);
+
+            if (p == VB_PULSE_SILENT)
+                vb_log(&v->log, VB_LOG_WARN, "the coordinator has given no sign of life for %d s", VB_SILENT_S);
+            if (p == VB_PULSE_OK)
+                continue;
+            state = STOPS; /* nobody to drain */
+        } else if (!got && (next_at == 0 || vb_now_ms() < next_at))
             continue;
         if (state == RUNS) {
             *signal = got;

@@ -18,6 +18,7 @@ typedef struct {
 /* What one worker is doing, for the line. */
 typedef struct {
     int rank;
+    const char *host, *device; /* "" while unknown */
     const char *video; /* NULL: idle */
     const vb_variant *variant;
     int frame_idx, n_frames;

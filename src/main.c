@@ -10,6 +10,8 @@
 #include "report.h"
 #include "run_command.h"
 #include "score.h"
+#include "slurm_command.h"
+#include "status.h"
 #include "verify.h"
 #include "version.h"
 
@@ -29,6 +31,8 @@ static const struct {
     {"run", vb_run_main, "track a split with models and dtypes, and record it; resumes"},
     {"plan", vb_plan_main, "what run would do"},
     {"devices", vb_devices_main, "what each rank of a run would get"},
+    {"status", vb_status_main, "what is recorded, and how far the job is that is at it"},
+    {"slurm", vb_slurm_main, "a batch script for a Slurm cluster from run's options"},
     {"report", vb_report_main, "the dtype comparison of a results folder"},
     {"query", vb_query_main, "read-only SQL on its summary.db"},
     {"export", vb_export_main, "a view as CSV or JSON"},

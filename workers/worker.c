@@ -27,8 +27,7 @@ enum {
     COORDINATOR = 0,
     FORWARD_MS = 500,   /* progress goes on to the coordinator this often at most */
     MAX_WAITING = 16,   /* results not yet acknowledged, before the engine has to wait */
-    GRACE_MS = 2000,    /* for an engine to end by itself */
-    SILENCE_S = 600
+    GRACE_MS = 2000     /* for an engine to end by itself */
 };
 
 typedef struct {
@@ -473,7 +472,7 @@ static void tell_place(const vb_place *p)
 
 vb_status vb_worker_run(bool *cut, const vb_rank *r, vb_err *err)
 {
-    worker w = {.r = r, .silence_s = SILENCE_S};
+    worker w = {.r = r, .silence_s = VB_ENGINE_SILENCE_S};
     const char *silence = getenv("SAVBENCH_ENGINE_SILENCE_S");
     int idle = 0;
     vb_status st;

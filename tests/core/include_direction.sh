@@ -30,7 +30,7 @@ for file in src/*.[ch]; do
     [ "$file" = src/main.c ] || check "$file" src
 done
 for file in results/*.[ch]; do check "$file" results src; done
-for file in sched/*.[ch]; do check "$file" sched src results/store.h results/shard.h; done
+for file in sched/*.[ch]; do check "$file" sched src results/store.h results/shard.h results/progress.h; done
 for file in workers/*.[ch]; do
     case $file in
         # ranks: MPI, no torch, no HDF5
