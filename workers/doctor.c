@@ -148,7 +148,7 @@ static int doctor(const vb_doctor *d, vb_err *err)
         printf("cpu flags    %s\n", info.capability);
     }
     filling = vb_backend_hole_filling(device, &why);
-    printf("hole filling %s (8-connected components, equal to upstream's extension)%s%s\n", filling,
+    printf("holes        %s (filled, and sprinkles removed, by 8-connected components equal to upstream's extension)%s%s\n", filling,
            *why.msg && device.kind == VB_DEVICE_CUDA ? "; not cuda: " : "", device.kind == VB_DEVICE_CUDA ? why.msg : "");
     if (!d->no_probe)
         lacks += attention_table(d, device, err);

@@ -159,7 +159,8 @@ vb_status golden_run(const golden_case *c, const vb_model_ops *ops, vb_model *m,
     vb_mask masks[GOLDEN_MAX_OBJECTS] = {{0}};
     vb_object_out outs[GOLDEN_MAX_OBJECTS] = {{0}};
     vb_step step = {.objects = outs};
-    vb_clip clip = {c->n_frames, c->h, c->w, c->n_objects, c->objects, c->fill_hole_area, probe};
+    vb_clip clip = {.n_frames = c->n_frames, .h = c->h, .w = c->w, .n_objects = c->n_objects, .objects = c->objects,
+                    .fill_hole_area = c->fill_hole_area, .probe = probe};
     int first = c->n_frames;
     char path[4096];
 

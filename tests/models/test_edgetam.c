@@ -299,7 +299,7 @@ static void what_cannot_be_is_refused_by_name(void **state)
     refused(ops()->configure(m, &(vb_precision){VB_TF32, VB_BANK_BFLOAT16, VB_STREAM, VB_FLASH_ANY}, &err), VB_EARG, "tf32");
     vb_prompt prompt = {.n_points = 1, .xy = {{10, 10}}, .label = {1}}, empty = {0};
     vb_track_object object = {1, 1, &prompt};
-    vb_clip clip = {4, 48, 64, 1, &object, 0, NULL};
+    vb_clip clip = {.n_frames = 4, .h = 48, .w = 64, .n_objects = 1, .objects = &object};
     refused(ops()->begin(m, &clip, &err), VB_EARG, "configure");
     configure(m, VB_FLOAT32, VB_BANK_BFLOAT16, VB_FLASH_ANY);
 

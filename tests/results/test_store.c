@@ -121,7 +121,7 @@ static void commit_makes_shard_and_rows(void **state)
     /* 24 frames after the first: latencies 42 .. 65, nearest rank. */
     assert_int_equal(ask(out, "SELECT median_ms = 53 AND p95_ms = 64 AND max_ms = 65 AND p99_ms IS NULL AND n = 24"
                               " FROM trial_stage WHERE stage = 'latency'"), 1);
-    assert_int_equal(ask(out, "SELECT n_timed = 24 AND timed_ms = 1284 AND abs(fps - 24000.0 / 1284) < 1e-9 AND nonfinite = 1"
+    assert_int_equal(ask(out, "SELECT n_timed = 24 AND timed_ms = 1284 AND abs(fps - 24000.0 / 1284) < 1e-9 AND nonfinite = 1 AND clicks = 3 AND holes_filled = 8 AND sprinkles_removed = 12"
                               " AND peak_device_bytes = 300 * 1048576 FROM trial"), 1);
     assert_int_equal(ask(out, "SELECT count(*) FROM device_class WHERE label = 'Orin Nano, MAXN' AND threads = 0"), 1);
 }
