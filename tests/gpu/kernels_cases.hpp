@@ -5,17 +5,26 @@
 #include "torch/kernels.hpp"
 
 #include <functional>
+#include <map>
 
 using at::Tensor;
 
-struct Report {
-  bool timed = true;
+class Report {
+public:
+  bool timed = true, verbose = false;
   int compared = 0, failed = 0;
 
   // Equal within limit, relative to the greatest value of want (1 at least); 0: to the bit. NaN only where want has it.
   void compare(const std::string &what, const Tensor &got, const Tensor &want, double limit);
+  void end_group(const char *name); // prints what it compared
   // Microseconds per call of both, on the device.
   void time(const std::string &what, const std::function<void()> &ours, const std::function<void()> &twin);
+
+private:
+  void judge(const std::string &what, bool good, double difference, const Tensor &of, const std::string &said);
+  int compared_before_ = 0, failed_before_ = 0;      // the present group
+  std::map<std::string, double> greatest_;           // difference in the present group, by the dtype compared
+  std::vector<std::string> times_;                   // lines of the present group
 };
 
 struct Group {
@@ -32,6 +41,7 @@ void check_preprocess(Report &r);
 void check_mask_bits(Report &r);
 void check_rotate(Report &r);
 void check_norm(Report &r);
+void check_windows(Report &r);
 void check_norm_gelu(Report &r);
 void check_merge(Report &r);
 void check_depthwise(Report &r);

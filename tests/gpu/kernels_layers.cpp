@@ -61,6 +61,35 @@ void check_norm(Report &r)
   }
 }
 
+void check_windows(Report &r)
+{
+  // Hiera's windows at 1024 and 512, with and without filling up; maps that are no square
+  const struct {
+    int64_t b, h, w, c, side;
+  } shapes[] = {{1, 256, 256, 96, 8}, {2, 128, 128, 112, 4}, {1, 64, 64, 384, 14}, {1, 32, 32, 768, 7}, {2, 32, 32, 576, 16}, {3, 5, 9, 16, 4}, {1, 3, 3, 8, 7}};
+  for (const auto &s : shapes) {
+    const Parameters p(s.c);
+    for (at::ScalarType x : dtypes) {
+      const at::ScalarType half = x == at::kFloat ? at::kHalf : x;
+      const std::string name = " in windows of " + std::to_string(s.side);
+      const Tensor map = on_gpu({s.b, s.h, s.w, s.c}, x);
+      const Tensor windows = kernels::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, half);
+      r.compare("norm " + shape_of(map) + name, windows, kernels::plain::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, half), rounding(half));
+      const kernels::Normed got = kernels::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, half),
+                            want = kernels::plain::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, half);
+      r.compare("sum " + shape_of(map) + name, got.sum, want.sum, 0);
+      r.compare("norm of sum " + shape_of(map) + name, got.out, want.out, rounding(half));
+    }
+    if (s.h < 32)
+      continue;
+    const Tensor map = on_gpu({1, s.h, s.w, s.c}, at::kFloat), windows = kernels::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, at::kBFloat16);
+    r.time("norm into windows " + shape_of(map), [&] { kernels::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, at::kBFloat16); },
+           [&] { kernels::plain::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, at::kBFloat16); });
+    r.time("windows added, norm " + shape_of(map), [&] { kernels::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, at::kBFloat16); },
+           [&] { kernels::plain::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, at::kBFloat16); });
+  }
+}
+
 void check_norm_gelu(Report &r)
 {
   const struct {

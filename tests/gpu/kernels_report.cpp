@@ -12,6 +12,7 @@ const std::vector<Group> groups = {
     {"mask bits", check_mask_bits},
     {"rotary", check_rotate},
     {"layer norm", check_norm},
+    {"layer norm and windows", check_windows},
     {"layer norm and gelu", check_norm_gelu},
     {"merge", check_merge},
     {"depthwise", check_depthwise},
@@ -27,29 +28,48 @@ std::string shape_of(const Tensor &t)
 
 Tensor on_gpu(at::IntArrayRef sizes, at::ScalarType dtype) { return at::randn(sizes, at::TensorOptions(at::kCUDA)).to(dtype); }
 
+void Report::judge(const std::string &what, bool good, double difference, const Tensor &of, const std::string &said)
+{
+  double &greatest = greatest_[c10::toString(of.scalar_type())];
+  compared++;
+  failed += !good;
+  greatest = std::max(greatest, difference);
+  if (!good || verbose)
+    printf("%s %s: %s\n", good ? "ok  " : "FAIL", what.c_str(), said.c_str());
+}
+
 void Report::compare(const std::string &what, const Tensor &got, const Tensor &want, double limit)
 {
-  compared++;
   if (got.sizes() != want.sizes() || got.scalar_type() != want.scalar_type()) {
-    failed++;
-    printf("FAIL %s: %s, expected %s\n", what.c_str(), shape_of(got).c_str(), shape_of(want).c_str());
-    return;
-  }
-  if (!at::isFloatingType(got.scalar_type())) {
-    const int64_t differing = (got != want).sum().item<int64_t>();
-    failed += differing != 0;
-    printf("%s %s: %lld of %lld differ\n", differing ? "FAIL" : "ok  ", what.c_str(), (long long)differing, (long long)got.numel());
+    judge(what, false, 0, want, shape_of(got) + ", expected " + shape_of(want));
     return;
   }
   const Tensor a = got.to(at::kDouble), b = want.to(at::kDouble);
-  const bool same_nan = at::equal(a.isnan(), b.isnan());
-  const Tensor off = at::where(a == b, at::zeros_like(a), a - b).nan_to_num(0.0).abs(); // Inf where both have it
+  const bool exact = !at::isFloatingType(got.scalar_type()), same_nan = at::equal(a.isnan(), b.isnan());
+  const Tensor differs = exact ? got != want : (a != b) & b.isnan().logical_not();
+  const int64_t n_differing = differs.sum().item<int64_t>();
+  const Tensor off = at::where(differs, (a - b).abs(), at::zeros_like(a)); // 0 where both are Inf
   const double scale = std::max(1.0, at::where(b.isfinite(), b, at::zeros_like(b)).abs().max().item<double>());
-  const double greatest = off.max().item<double>() / scale;
-  const bool good = same_nan && greatest <= limit;
-  failed += !good;
-  printf("%s %s: greatest difference %.2g (may be %.2g), mean %.2g, %lld of %lld differ%s\n", good ? "ok  " : "FAIL", what.c_str(), greatest, limit,
-         off.mean().item<double>() / scale, (long long)(off > 0).sum().item<int64_t>(), (long long)off.numel(), same_nan ? "" : ", NaN elsewhere");
+  const double greatest = exact ? (double)n_differing : off.max().item<double>() / scale;
+  char said[160];
+  snprintf(said, sizeof said, "%lld of %lld differ, by %.2g at most (may be %.2g)%s", (long long)n_differing, (long long)got.numel(), greatest, limit,
+           same_nan ? "" : ", NaN at other places");
+  judge(what, same_nan && greatest <= limit, greatest, want, said);
+}
+
+void Report::end_group(const char *name)
+{
+  printf("%s: %d comparisons, %d failed; greatest difference", name, compared - compared_before_, failed - failed_before_);
+  for (const auto &[dtype, difference] : greatest_)
+    printf(" %s %.2g", dtype.c_str(), difference);
+  printf("\n");
+  for (const std::string &line : times_)
+    printf("  %s\n", line.c_str());
+  fflush(stdout);
+  compared_before_ = compared;
+  failed_before_ = failed;
+  greatest_.clear();
+  times_.clear();
 }
 
 namespace {
@@ -94,10 +114,12 @@ void Report::time(const std::string &what, const std::function<void()> &ours, co
   if (!timed)
     return;
   const double us = time_us(ours);
-  if (!twin) {
-    printf("     %s: %.1f us\n", what.c_str(), us);
-    return;
+  char said[120];
+  if (twin) {
+    const double twin_us = time_us(twin);
+    snprintf(said, sizeof said, ": %.1f us, ATen %.1f us, %.1f times", us, twin_us, twin_us / us);
+  } else {
+    snprintf(said, sizeof said, ": %.1f us", us);
   }
-  const double twin_us = time_us(twin);
-  printf("     %s: %.1f us, ATen %.1f us, %.1f times as fast\n", what.c_str(), us, twin_us, twin_us / us);
+  times_.push_back(what + said);
 }

@@ -1,9 +1,11 @@
 // Our CUDA kernels against their ATen twins: equal results, and the time of both beside each other.
 //
-//   test_kernels_cuda [--quick]      --quick: no times
+//   test_kernels_cuda [--quick] [--verbose] [GROUP]
+//     --quick: no times; --verbose: every comparison, not failures alone; GROUP: only groups with that in their name
 //
-// A line per kernel and shape: the greatest difference and what it may be, microseconds per call of ours and of the twin
-// (in a CUDA graph, so that no launch is counted that a graph spares). Ends with 77 where there is no GPU.
+// Per group of kernels: comparisons, the greatest difference by dtype (relative to the greatest value; integers: how many
+// differ), and microseconds per call of ours and of the twin, in a CUDA graph, so that no launch is counted that a graph
+// spares. Ends with 77 where there is no GPU.
 #include "kernels_cases.hpp"
 
 #include <c10/cuda/CUDAFunctions.h>
@@ -25,15 +27,26 @@ int main(int argc, char **argv)
     return 1;
   }
   Report report;
-  report.timed = argc < 2 || strcmp(argv[1], "--quick") != 0;
+  const char *only = "";
+  for (int i = 1; i < argc; i++)
+    if (!strcmp(argv[i], "--quick"))
+      report.timed = false;
+    else if (!strcmp(argv[i], "--verbose"))
+      report.verbose = true;
+    else
+      only = argv[i];
   at::manual_seed(3);
-  for (const Group &group : groups)
+  for (const Group &group : groups) {
+    if (!strstr(group.name, only))
+      continue;
     try {
       group.check(report);
     } catch (const std::exception &e) {
       report.failed++;
       printf("FAIL %s: %s\n", group.name, e.what());
     }
+    report.end_group(group.name);
+  }
   printf("%d comparisons, %d failed\n", report.compared, report.failed);
   return report.failed ? 1 : 0;
 }

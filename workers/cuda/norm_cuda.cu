@@ -18,9 +18,32 @@ constexpr int MAX_FOURS = 9;
 
 struct Rows {
   vb_cuda_norm norm;
-  int64_t n;
+  int64_t n, n_out; // n_out: with those that fill up the last windows
   int channels, lanes;
 };
+
+// Windows of a side that cover a map, down and across.
+struct Windows {
+  int side, down, across;
+  __host__ __device__ Windows(int side, int h, int w) : side(side), down((h + side - 1) / side), across((w + side - 1) / side) {}
+  __host__ __device__ int64_t rows() const { return (int64_t)down * across * side * side; } // of one map
+};
+
+__device__ int64_t to_windows(int64_t row, int h, int w, Windows in)
+{
+  const int64_t map = row / (h * w);
+  const int at = (int)(row - map * (h * w)), y = at / w, x = at - y * w;
+  return map * in.rows() + ((y / in.side * in.across + x / in.side) * in.side + y % in.side) * in.side + x % in.side;
+}
+
+// -1: outside of the map
+__device__ int64_t from_windows(int64_t place, int h, int w, Windows in)
+{
+  const int64_t map = place / in.rows();
+  const int at = (int)(place - map * in.rows()), window = at / (in.side * in.side), inner = at % (in.side * in.side);
+  const int y = window / in.across * in.side + inner / in.side, x = window % in.across * in.side + inner % in.side;
+  return y < h && x < w ? map * (h * w) + y * w + x : -1;
+}
 
 template <class F> __device__ void by_dtype(vb_dtype dtype, void *p, F &&f)
 {
@@ -56,9 +79,13 @@ template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r
 {
   const vb_cuda_norm &norm = r.norm;
   const int lane = (int)threadIdx.x % r.lanes;
-  const int64_t place = (int64_t)blockIdx.x * (THREADS / r.lanes) + (int)threadIdx.x / r.lanes;
-  const bool inside = place < r.n;
-  const int64_t row = inside ? place : r.n - 1; // the rest of the last warp computes a row again: shuffles need all lanes
+  const int64_t place = (int64_t)blockIdx.x * (THREADS / r.lanes) + (int)threadIdx.x / r.lanes; // of out
+  int64_t row = place < r.n_out ? place : -1;
+  if (norm.out_window && row >= 0)
+    row = from_windows(place, norm.map_h, norm.map_w, Windows(norm.out_window, norm.map_h, norm.map_w));
+  const bool inside = row >= 0;
+  if (!inside) // it computes the first row again: shuffles need all lanes
+    row = 0;
   float4 v[FOURS];
 
   by_dtype(norm.a.dtype, norm.a.dev, [&](auto *a) {
@@ -66,10 +93,13 @@ template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r
       v[k] = load4(a + row * r.channels + (k * r.lanes + lane) * 4);
   });
   if (norm.b.dev) {
+    const int64_t b_row = norm.b_window            ? to_windows(row, norm.map_h, norm.map_w, Windows(norm.b_window, norm.map_h, norm.map_w))
+                          : norm.b_rows == r.n ? row
+                                               : row % norm.b_rows;
     by_dtype(norm.b.dtype, norm.b.dev, [&](auto *b) {
       float4 more[FOURS];
       for (int k = 0; k < FOURS; k++)
-        more[k] = load4(b + row % norm.b_rows * r.channels + (k * r.lanes + lane) * 4);
+        more[k] = load4(b + b_row * r.channels + (k * r.lanes + lane) * 4);
       for (int k = 0; k < FOURS; k++)
         v[k] = v[k] + more[k];
     });
@@ -104,10 +134,10 @@ template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r
   if (norm.gelu)
     for (int k = 0; k < FOURS; k++)
       v[k] = {gelu(v[k].x), gelu(v[k].y), gelu(v[k].z), gelu(v[k].w)};
-  if (inside)
+  if (place < r.n_out)
     by_dtype(norm.out.dtype, norm.out.dev, [&](auto *out) {
       for (int k = 0; k < FOURS; k++)
-        store4(out + row * r.channels + (k * r.lanes + lane) * 4, v[k]);
+        store4(out + place * r.channels + (k * r.lanes + lane) * 4, inside ? v[k] : float4{0, 0, 0, 0});
     });
 }
 
@@ -144,13 +174,18 @@ extern "C" bool vb_cuda_norm_takes(int64_t channels)
 
 extern "C" vb_status vb_cuda_norm_rows(const vb_cuda_norm *norm, int64_t rows, int channels, void *cuda_stream, vb_err *err)
 {
-  if (rows < 1 || !vb_cuda_norm_takes(channels) || (norm->b.dev && norm->b_rows < 1))
+  const bool cut = norm->out_window || norm->b_window;
+  if (rows < 1 || !vb_cuda_norm_takes(channels) || (norm->b.dev && !norm->b_window && norm->b_rows < 1) || norm->out_window < 0 || norm->b_window < 0 ||
+      norm->out_window > VB_MAX_SIDE || norm->b_window > VB_MAX_SIDE ||
+      (cut && (norm->map_h < 1 || norm->map_w < 1 || norm->map_h > VB_MAX_SIDE || norm->map_w > VB_MAX_SIDE || rows % ((int64_t)norm->map_h * norm->map_w) != 0)))
     return vb_fail(err, VB_ESHAPE, "layer norm of %lld rows of %d channels on the device: sizes that it does not take", (long long)rows, channels);
   if (!norm->a.dev || !fits(norm->a) || !fits(norm->b) || !fits(norm->sum) || !fits(norm->out) || !vb_cuda::aligned(norm->weight_dev, 16) ||
       !vb_cuda::aligned(norm->bias_dev, 16) || !norm->weight_dev != !norm->bias_dev)
     return vb_fail(err, VB_EARG, "layer norm on the device: an input that lacks, is of no dtype, or is not aligned to four values");
-  const Rows r = {*norm, rows, channels, lanes_of(channels)};
-  const int64_t per_block = THREADS / r.lanes, blocks = (rows + per_block - 1) / per_block;
+  Rows r = {*norm, rows, rows, channels, lanes_of(channels)};
+  if (norm->out_window)
+    r.n_out = rows / ((int64_t)norm->map_h * norm->map_w) * Windows(norm->out_window, norm->map_h, norm->map_w).rows();
+  const int64_t per_block = THREADS / r.lanes, blocks = (r.n_out + per_block - 1) / per_block;
   if (blocks > INT32_MAX)
     return vb_fail(err, VB_ESHAPE, "layer norm of %lld rows on the device: too many for one launch", (long long)rows);
   queue<MAX_FOURS>(channels / 4 / r.lanes, (unsigned)blocks, r, (cudaStream_t)cuda_stream);

@@ -29,6 +29,11 @@ typedef struct {
     const float *weight_dev, *bias_dev; /* [channels]; NULL: no norm */
     float eps;
     bool gelu; /* the exact one, by erf */
+    /* Maps cut into square windows, as Hiera attends: rows are [n, map_h, map_w], windows [n, windows down, windows across,
+     * side, side], the last ones filled up by rows of 0. Sides in pixels; 0: not cut. */
+    int map_h, map_w;
+    int out_window; /* out lies in windows of that side */
+    int b_window;   /* b does; b_rows is then of no meaning */
 } vb_cuda_norm;
 
 /* Whether it takes so many channels: multiples of 4 whose odd part is at most 9, up to 1152. */

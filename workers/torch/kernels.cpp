@@ -1,19 +1,15 @@
-// Calls of our own CUDA kernels.
+// Calls of our own CUDA kernels: at both ends of a frame, and the rotary encoding.
 #include "kernels.hpp"
 
-#include "mask.h"
-
 #ifdef VB_HAVE_KERNELS_CUDA
-#include "depthwise_cuda.h"
+#include "kernels_call.hpp"
+
 #include "holes_cuda.h"
 #include "masks_cuda.h"
-#include "merge_cuda.h"
-#include "norm_cuda.h"
 #include "preprocess_cuda.h"
 #include "rotary_cuda.h"
 
 #include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
 
 #include <array>
 #include <atomic>
@@ -24,62 +20,6 @@ namespace vb::kernels {
 #ifdef VB_HAVE_KERNELS_CUDA
 
 namespace {
-
-vb_dtype dtype_of(const Tensor &t)
-{
-  switch (t.scalar_type()) {
-  case at::kFloat: return VB_FLOAT32;
-  case at::kHalf: return VB_FLOAT16;
-  case at::kBFloat16: return VB_BFLOAT16;
-  default: return VB_DTYPE_COUNT; // the kernels refuse it
-  }
-}
-
-void *stream_of(const Tensor &t) { return c10::cuda::getCurrentCUDAStream(t.device().index()).stream(); }
-
-bool runs_here(const Tensor &t) { return t.is_cuda() && usable(t.device()) && dtype_of(t) != VB_DTYPE_COUNT; }
-
-bool aligned(const Tensor &t) { return (uintptr_t)t.data_ptr() % (4 * t.element_size()) == 0; }
-
-// Rows for the norm kernel: contiguous, of a dtype and place that it takes
-bool are_rows(const Tensor &t) { return runs_here(t) && t.is_contiguous() && aligned(t); }
-
-vb_cuda_rows rows_of(const Tensor &t) { return t.defined() ? vb_cuda_rows{t.data_ptr(), dtype_of(t)} : vb_cuda_rows{nullptr, VB_FLOAT32}; }
-
-bool are_parameters(const Tensor &weight, const Tensor &bias)
-{
-  return !weight.defined() || (weight.scalar_type() == at::kFloat && bias.scalar_type() == at::kFloat && are_rows(weight) && are_rows(bias));
-}
-
-// Whether b, or its rows repeated, is of a's sizes.
-bool repeats_to(const Tensor &b, const Tensor &a)
-{
-  int64_t first = 0;
-  while (first + 1 < b.dim() && b.size(first) == 1)
-    first++;
-  const int64_t n = b.dim() - first;
-  return n >= 1 && n <= a.dim() && b.sizes().slice((size_t)first) == a.sizes().slice((size_t)(a.dim() - n));
-}
-
-// out and sum: of a's sizes, or undefined
-void norm_rows(const Tensor &out, const Tensor &sum, const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, bool gelu)
-{
-  const int64_t channels = a.size(-1);
-  vb_cuda_norm norm = {};
-  norm.a = rows_of(a);
-  norm.b = rows_of(b);
-  norm.b_rows = b.defined() ? b.numel() / channels : 0;
-  norm.sum = rows_of(sum);
-  if (b.defined() && !sum.defined())
-    norm.sum.dtype = at::promote_types(a.scalar_type(), b.scalar_type()) == at::kFloat ? VB_FLOAT32 : dtype_of(a);
-  norm.out = rows_of(out);
-  norm.weight_dev = weight.defined() ? weight.data_ptr<float>() : nullptr;
-  norm.bias_dev = weight.defined() ? bias.data_ptr<float>() : nullptr;
-  norm.eps = (float)eps;
-  norm.gelu = gelu;
-  vb_err err;
-  check(vb_cuda_norm_rows(&norm, a.numel() / channels, (int)channels, stream_of(a), &err), err);
-}
 
 // Tokens of x as the kernel takes them: up to two dimensions before the tokens, those of size 1 left out.
 struct Sequences {
@@ -197,74 +137,6 @@ void rotate(const Tensor &out, const Tensor &x, const Tensor &table)
   }
 #endif
   plain::rotate(out, x, table);
-}
-
-Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum)
-{
-#ifdef VB_HAVE_KERNELS_CUDA
-  if (are_rows(a) && (!b.defined() || (are_rows(b) && repeats_to(b, a))) && are_parameters(weight, bias) && vb_cuda_norm_takes(a.size(-1)) && a.numel() > 0) {
-    Normed to;
-    to.out = at::empty(a.sizes(), a.options().dtype(out_dtype));
-    if (keep_sum)
-      to.sum = b.defined() ? at::empty(a.sizes(), a.options().dtype(at::promote_types(a.scalar_type(), b.scalar_type()))) : a;
-    norm_rows(to.out, b.defined() ? to.sum : Tensor(), a, b, weight, bias, eps, false);
-    return to;
-  }
-#endif
-  return plain::add_norm(a, b, weight, bias, eps, out_dtype, keep_sum);
-}
-
-Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
-{
-#ifdef VB_HAVE_KERNELS_CUDA
-  const Tensor a = x.permute({0, 2, 3, 1}), b = added.defined() ? added.permute({0, 2, 3, 1}) : added;
-  if (are_rows(a) && (!b.defined() || (are_rows(b) && repeats_to(b, a))) && are_parameters(weight, bias) && vb_cuda_norm_takes(a.size(-1)) && a.numel() > 0) {
-    Tensor out = at::empty(a.sizes(), a.options().dtype(out_dtype));
-    norm_rows(out, {}, a, b, weight, bias, eps, true);
-    return out.permute({0, 3, 1, 2});
-  }
-#endif
-  return plain::norm_gelu(x, added, weight, bias, eps, out_dtype);
-}
-
-Tensor merge_parts(const Tensor &parts, const Tensor &lse)
-{
-#ifdef VB_HAVE_KERNELS_CUDA
-  if (are_rows(parts) && parts.size(-1) % 4 == 0 && lse.is_contiguous() && lse.scalar_type() == at::kFloat && lse.numel() > 0) {
-    Tensor out = at::empty(parts.sizes().slice(1), parts.options());
-    vb_err err;
-    check(vb_cuda_merge_parts(out.data_ptr(), parts.data_ptr(), lse.data_ptr<float>(), dtype_of(parts), (int)parts.size(0),
-                              lse.numel() / parts.size(0), (int)parts.size(-1), stream_of(parts), &err),
-          err);
-    return out;
-  }
-#endif
-  return plain::merge_parts(parts, lse);
-}
-
-Depthwise::Depthwise(const Tensor &weight, const Tensor &bias, int64_t stride)
-    : kernel_(weight.size(2)), stride_(stride), given_weight_(weight), given_bias_(bias), weight_(weight.to(at::kFloat).flatten(1).t().contiguous()),
-      bias_(bias.to(at::kFloat).contiguous())
-{
-}
-
-Tensor Depthwise::operator()(const Tensor &x, const Tensor &residual) const
-{
-#ifdef VB_HAVE_KERNELS_CUDA
-  const auto last = at::MemoryFormat::ChannelsLast;
-  const vb_cuda_depthwise_shape shape = {(int)x.size(0), (int)x.size(2), (int)x.size(3), (int)x.size(1), (int)kernel_, (int)stride_};
-  if (runs_here(x) && x.is_contiguous(last) && aligned(x) && vb_cuda_depthwise_takes(&shape)) {
-    Tensor out = at::empty({x.size(0), x.size(1), (x.size(2) - 1) / stride_ + 1, (x.size(3) - 1) / stride_ + 1}, x.options(), last);
-    if (!residual.defined() || (residual.sizes() == out.sizes() && residual.scalar_type() == x.scalar_type() && residual.is_contiguous(last) && aligned(residual))) {
-      vb_err err;
-      check(vb_cuda_depthwise(out.data_ptr(), x.data_ptr(), residual.defined() ? residual.data_ptr() : nullptr, weight_.data_ptr<float>(),
-                              bias_.data_ptr<float>(), dtype_of(x), &shape, stream_of(x), &err),
-            err);
-      return out;
-    }
-  }
-#endif
-  return plain(x, residual);
 }
 
 } // namespace vb::kernels

@@ -60,6 +60,12 @@ struct Normed {
 };
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
 
+// The same on maps [B, h, w, C] that Hiera cuts into windows of a side, [B * windows, side, side, C] by rows of windows;
+// what the last ones lack is 0.
+Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+// sum [B, h, w, C] = map + the windows put back in their places, and its norm.
+Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+
 // gelu(layer norm over channels of (x + added)) on channels-last maps [B, C, H, W], in out_dtype.
 //   added  of x's sizes, or undefined
 //   weight, bias: undefined: no norm
@@ -88,6 +94,8 @@ private:
 
 namespace plain {
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
+Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Tensor merge_parts(const Tensor &parts, const Tensor &lse);
 void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap);

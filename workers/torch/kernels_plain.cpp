@@ -67,6 +67,27 @@ Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Te
   return {keep_sum ? sum : Tensor(), at::layer_norm(sum.to(at::kFloat), weight.sizes(), weight, bias, eps).to(out_dtype)};
 }
 
+Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+{
+  const int64_t b = map.size(0), h = map.size(1), w = map.size(2), c = map.size(3), down = (h + side - 1) / side, across = (w + side - 1) / side;
+  Tensor whole = add_norm(map, {}, weight, bias, eps, out_dtype).out;
+  if (down * side != h || across * side != w)
+    whole = at::constant_pad_nd(whole, {0, 0, 0, across * side - w, 0, down * side - h});
+  return whole.view({b, down, side, across, side, c}).transpose(2, 3).reshape({-1, side, side, c});
+}
+
+Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+{
+  const int64_t b = map.size(0), h = map.size(1), w = map.size(2), c = map.size(3), side = windows.size(1);
+  const int64_t down = (h + side - 1) / side, across = (w + side - 1) / side;
+  const Tensor placed = windows.view({b, down, across, side, side, c}).transpose(2, 3); // [B, down, side, across, side, C]
+  if (down * side == h && across * side == w) { // the sum reads them where they lie
+    const Tensor sum = (map.view(placed.sizes()) + placed).view(map.sizes());
+    return {sum, add_norm(sum, {}, weight, bias, eps, out_dtype).out};
+  }
+  return add_norm(map, placed.reshape({b, down * side, across * side, c}).slice(1, 0, h).slice(2, 0, w), weight, bias, eps, out_dtype);
+}
+
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
 {
   Tensor rows = (added.defined() ? x + added : x).permute({0, 2, 3, 1}).to(at::kFloat);

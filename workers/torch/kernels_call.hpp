@@ -1,0 +1,29 @@
+// What every call of our CUDA kernels needs of a tensor. Only where the build has kernels.
+#ifndef VB_TORCH_KERNELS_CALL_HPP
+#define VB_TORCH_KERNELS_CALL_HPP
+
+#include "kernels.hpp"
+
+#include <c10/cuda/CUDAStream.h>
+
+namespace vb::kernels {
+
+inline vb_dtype dtype_of(const Tensor &t)
+{
+  switch (t.scalar_type()) {
+  case at::kFloat: return VB_FLOAT32;
+  case at::kHalf: return VB_FLOAT16;
+  case at::kBFloat16: return VB_BFLOAT16;
+  default: return VB_DTYPE_COUNT; // the kernels refuse it
+  }
+}
+
+inline void *stream_of(const Tensor &t) { return c10::cuda::getCurrentCUDAStream(t.device().index()).stream(); }
+
+inline bool runs_here(const Tensor &t) { return t.is_cuda() && usable(t.device()) && dtype_of(t) != VB_DTYPE_COUNT; }
+
+// To four values, which the kernels take at once
+inline bool aligned(const Tensor &t) { return (uintptr_t)t.data_ptr() % (4 * t.element_size()) == 0; }
+
+} // namespace vb::kernels
+#endif

@@ -1,0 +1,178 @@
+// Calls of our own CUDA kernels: norms, merged attention, depthwise convolution.
+#include "kernels.hpp"
+
+#ifdef VB_HAVE_KERNELS_CUDA
+#include "kernels_call.hpp"
+
+#include "depthwise_cuda.h"
+#include "merge_cuda.h"
+#include "norm_cuda.h"
+#endif
+
+namespace vb::kernels {
+
+#ifdef VB_HAVE_KERNELS_CUDA
+
+namespace {
+
+// Rows for the norm kernel: contiguous, of a dtype and place that it takes
+bool are_rows(const Tensor &t) { return runs_here(t) && t.is_contiguous() && aligned(t); }
+
+vb_cuda_rows rows_of(const Tensor &t) { return t.defined() ? vb_cuda_rows{t.data_ptr(), dtype_of(t)} : vb_cuda_rows{nullptr, VB_FLOAT32}; }
+
+bool are_parameters(const Tensor &weight, const Tensor &bias)
+{
+  return !weight.defined() || (weight.scalar_type() == at::kFloat && bias.scalar_type() == at::kFloat && are_rows(weight) && are_rows(bias));
+}
+
+// Whether b, or its rows repeated, is of a's sizes.
+bool repeats_to(const Tensor &b, const Tensor &a)
+{
+  int64_t first = 0;
+  while (first + 1 < b.dim() && b.size(first) == 1)
+    first++;
+  const int64_t n = b.dim() - first;
+  return n >= 1 && n <= a.dim() && b.sizes().slice((size_t)first) == a.sizes().slice((size_t)(a.dim() - n));
+}
+
+// What every norm starts from: a + b and the parameters; b_rows is b's own.
+vb_cuda_norm norm_of(const Tensor &out, const Tensor &sum, const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps)
+{
+  vb_cuda_norm norm = {};
+  norm.a = rows_of(a);
+  norm.b = rows_of(b);
+  norm.b_rows = b.defined() ? b.numel() / a.size(-1) : 0;
+  norm.sum = rows_of(sum);
+  if (b.defined() && !sum.defined())
+    norm.sum.dtype = at::promote_types(a.scalar_type(), b.scalar_type()) == at::kFloat ? VB_FLOAT32 : dtype_of(a);
+  norm.out = rows_of(out);
+  norm.weight_dev = weight.defined() ? weight.data_ptr<float>() : nullptr;
+  norm.bias_dev = weight.defined() ? bias.data_ptr<float>() : nullptr;
+  norm.eps = (float)eps;
+  return norm;
+}
+
+void run(const vb_cuda_norm &norm, const Tensor &a)
+{
+  vb_err err;
+  check(vb_cuda_norm_rows(&norm, a.numel() / a.size(-1), (int)a.size(-1), stream_of(a), &err), err);
+}
+
+bool norm_takes(const Tensor &a, const Tensor &weight, const Tensor &bias)
+{
+  return are_rows(a) && a.numel() > 0 && vb_cuda_norm_takes(a.size(-1)) && are_parameters(weight, bias);
+}
+
+Tensor empty_sum(const Tensor &a, const Tensor &b)
+{
+  return at::empty(a.sizes(), a.options().dtype(at::promote_types(a.scalar_type(), b.scalar_type())));
+}
+
+} // namespace
+
+#endif
+
+Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (norm_takes(a, weight, bias) && (!b.defined() || (are_rows(b) && repeats_to(b, a)))) {
+    Normed to;
+    to.out = at::empty(a.sizes(), a.options().dtype(out_dtype));
+    if (keep_sum)
+      to.sum = b.defined() ? empty_sum(a, b) : a;
+    run(norm_of(to.out, b.defined() ? to.sum : Tensor(), a, b, weight, bias, eps), a);
+    return to;
+  }
+#endif
+  return plain::add_norm(a, b, weight, bias, eps, out_dtype, keep_sum);
+}
+
+Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (norm_takes(map, weight, bias)) {
+    const int64_t h = map.size(1), w = map.size(2), windows = (h + side - 1) / side * ((w + side - 1) / side);
+    Tensor out = at::empty({map.size(0) * windows, side, side, map.size(3)}, map.options().dtype(out_dtype));
+    vb_cuda_norm norm = norm_of(out, {}, map, {}, weight, bias, eps);
+    norm.map_h = (int)h;
+    norm.map_w = (int)w;
+    norm.out_window = (int)side;
+    run(norm, map);
+    return out;
+  }
+#endif
+  return plain::norm_into_windows(map, side, weight, bias, eps, out_dtype);
+}
+
+Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (norm_takes(map, weight, bias) && are_rows(windows)) {
+    Normed to = {empty_sum(map, windows), at::empty(map.sizes(), map.options().dtype(out_dtype))};
+    vb_cuda_norm norm = norm_of(to.out, to.sum, map, windows, weight, bias, eps);
+    norm.map_h = (int)map.size(1);
+    norm.map_w = (int)map.size(2);
+    norm.b_window = (int)windows.size(1);
+    run(norm, map);
+    return to;
+  }
+#endif
+  return plain::add_windows_norm(map, windows, weight, bias, eps, out_dtype);
+}
+
+Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const Tensor a = x.permute({0, 2, 3, 1}), b = added.defined() ? added.permute({0, 2, 3, 1}) : added;
+  if (norm_takes(a, weight, bias) && (!b.defined() || (are_rows(b) && repeats_to(b, a)))) {
+    Tensor out = at::empty(a.sizes(), a.options().dtype(out_dtype));
+    vb_cuda_norm norm = norm_of(out, {}, a, b, weight, bias, eps);
+    norm.gelu = true;
+    run(norm, a);
+    return out.permute({0, 3, 1, 2});
+  }
+#endif
+  return plain::norm_gelu(x, added, weight, bias, eps, out_dtype);
+}
+
+Tensor merge_parts(const Tensor &parts, const Tensor &lse)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  if (are_rows(parts) && parts.size(-1) % 4 == 0 && lse.is_contiguous() && lse.scalar_type() == at::kFloat && lse.numel() > 0) {
+    Tensor out = at::empty(parts.sizes().slice(1), parts.options());
+    vb_err err;
+    check(vb_cuda_merge_parts(out.data_ptr(), parts.data_ptr(), lse.data_ptr<float>(), dtype_of(parts), (int)parts.size(0),
+                              lse.numel() / parts.size(0), (int)parts.size(-1), stream_of(parts), &err),
+          err);
+    return out;
+  }
+#endif
+  return plain::merge_parts(parts, lse);
+}
+
+Depthwise::Depthwise(const Tensor &weight, const Tensor &bias, int64_t stride)
+    : kernel_(weight.size(2)), stride_(stride), given_weight_(weight), given_bias_(bias), weight_(weight.to(at::kFloat).flatten(1).t().contiguous()),
+      bias_(bias.to(at::kFloat).contiguous())
+{
+}
+
+Tensor Depthwise::operator()(const Tensor &x, const Tensor &residual) const
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const auto last = at::MemoryFormat::ChannelsLast;
+  const vb_cuda_depthwise_shape shape = {(int)x.size(0), (int)x.size(2), (int)x.size(3), (int)x.size(1), (int)kernel_, (int)stride_};
+  if (runs_here(x) && x.is_contiguous(last) && aligned(x) && vb_cuda_depthwise_takes(&shape)) {
+    Tensor out = at::empty({x.size(0), x.size(1), (x.size(2) - 1) / stride_ + 1, (x.size(3) - 1) / stride_ + 1}, x.options(), last);
+    if (!residual.defined() || (residual.sizes() == out.sizes() && residual.scalar_type() == x.scalar_type() && residual.is_contiguous(last) && aligned(residual))) {
+      vb_err err;
+      check(vb_cuda_depthwise(out.data_ptr(), x.data_ptr(), residual.defined() ? residual.data_ptr() : nullptr, weight_.data_ptr<float>(),
+                              bias_.data_ptr<float>(), dtype_of(x), &shape, stream_of(x), &err),
+            err);
+      return out;
+    }
+  }
+#endif
+  return plain(x, residual);
+}
+
+} // namespace vb::kernels
