@@ -169,7 +169,7 @@ static int as_rank(const arguments *a, int argc, char **argv)
     vb_link_close(link, VB_EXIT_FAILED);
     free(lines);
     free(hosts);
-    return getenv("SAVBENCH_SUPERVISED") ? VB_EXIT_OK : code; /* mpirun would only print about it */
+    return code;
 }
 
 static int start_ranks(const arguments *a, int argc, char **argv)
@@ -181,6 +181,8 @@ static int start_ranks(const arguments *a, int argc, char **argv)
 
     if (vb_launch_make(&l, &a->run, argc, argv, &err))
         return vb_cli_fail("devices", &err);
+    setenv("SAVBENCH_SUPERVISED", "1", 1); /* what mpirun is told to pass on must be there */
+    setenv("SAVBENCH_RESTARTS", "0", 1);
     rc = posix_spawn(&pid, l.mpirun, NULL, NULL, (char *const *)(uintptr_t)l.argv, environ);
     vb_launch_deinit(&l);
     if (rc) {

@@ -100,10 +100,12 @@ static vb_status put_run_options(FILE *to, const vb_slurm *s, vb_err *err)
     a = json_loads(now, 0, NULL);
     b = json_loads(before, 0, NULL);
     json_object_foreach(a, name, v) {
-        if (strcmp(name, "out-dir") && strcmp(name, "state-dir") && !json_equal(v, json_object_get(b, name)))
+        if (strcmp(name, "out-dir") && strcmp(name, "state-dir") && strcmp(name, "retry-failed") && !json_equal(v, json_object_get(b, name)))
             put_value(to, name, v);
     }
     fputs(" \\\n    --out-dir=\"$out\"", to);
+    if (s->run.retry_failed)
+        fputs(" \\\n    $retry", to);
     if (s->run.state_dir)
         fputs(" \\\n    --state-dir=\"$state\"", to);
     if (s->n_slices)
@@ -162,7 +164,8 @@ static void put_state(FILE *to, const vb_slurm *s)
     fputs("state=", to);
     put_quoted(to, s->run.state_dir);
     fprintf(to, "%s\nmkdir -p \"$state\" || exit 3\n"
-                "if [ ! -f \"$state/summary.db\" ] && [ -f \"$out/summary.db\" ]; then\n"
+                "if [ \"$out/summary.db\" -nt \"$state/summary.db\" ]; then # another node went on from here\n"
+                "    rm -f \"$state\"/summary.db-*\n"
                 "    cp \"$out/summary.db\" \"$state/summary.db\" || exit 3\n"
                 "fi\n",
             s->n_slices ? "/slice-$SLURM_ARRAY_TASK_ID" : "");
@@ -263,6 +266,9 @@ vb_status vb_slurm_write(FILE *to, const vb_slurm *s, vb_err *err)
     fputs("}\n", to);
     put_out(to, s);
     put_state(to, s);
+    if (s->run.retry_failed)
+        fputs("retry=--retry-failed # not again what failed in an earlier part of this very job\n"
+              "[ \"${SLURM_RESTART_COUNT:-0}\" -eq 0 ] || retry=\n", to);
     fputc('\n', to);
     if ((st = put_job(to, s, err)))
         return st;

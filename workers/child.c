@@ -32,17 +32,21 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* Default signals, nothing blocked, its own process group: Ctrl-C is for the worker to pass on. */
+/* Default signals, its own process group: Ctrl-C is for the worker to deal with. Slurm signals every process of a step, whatever
+ * its group: what makes a worker drain stays blocked here, from before the engine's first instruction on. */
 static int set_attributes(posix_spawnattr_t *a)
 {
-    sigset_t none, defaults;
+    sigset_t blocked, defaults;
 
-    sigemptyset(&none);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGUSR1);
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGINT);
     sigaddset(&defaults, SIGTERM);
     sigaddset(&defaults, SIGPIPE);
-    return posix_spawnattr_setsigmask(a, &none) || posix_spawnattr_setsigdefault(a, &defaults) ||
+    return posix_spawnattr_setsigmask(a, &blocked) || posix_spawnattr_setsigdefault(a, &defaults) ||
            posix_spawnattr_setpgroup(a, 0) ||
            posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }

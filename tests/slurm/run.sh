@@ -26,7 +26,13 @@ short=$(mktemp -d /tmp/savbench-slurm-XXXXXX)
 trap 'cluster_stop; rm -rf "$short"' EXIT
 cluster_start "$short"
 "$make_dataset" data
-if ! sh -eu -c '. "$TESTS/lib.sh"; . "$1"; S=$2; . "$3"' sh "${test%/*}/cluster.sh" "$short" "$test" >got 2>log; then
+rc=0
+sh -eu -c '. "$TESTS/lib.sh"; . "$1"; S=$2; . "$3"' sh "${test%/*}/cluster.sh" "$short" "$test" >got 2>log || rc=$?
+if [ $rc = 77 ]; then
+    cat got
+    exit 77
+fi
+if [ $rc != 0 ]; then
     echo "failed:"
     cat got log
     cat ./*.log 2>/dev/null || :
