@@ -86,13 +86,15 @@ vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *b
                      tag, t.key.repetition);
         goto out;
     }
-    if ((st = publish_shard(s, key, file, bytes, n, err)) || (st = vb_store_publish_overlays(s, &t, err)) ||
-        (st = vb_store_begin(s, err)))
+    /* The transaction is open while the shard is published, so that a coordinator that has been taken over cannot lay its
+     * shard over its successor's. It is committed after that. */
+    if ((st = vb_store_begin(s, err)))
         goto out;
     snprintf(path, sizeof path, "shards/%s/%s", key->video, file);
     vb_store_now(now);
     from.epoch = s->epoch;
-    if ((st = vb_record_done(s->db, &t, &from, err)) == VB_OK)
+    if ((st = publish_shard(s, key, file, bytes, n, err)) == VB_OK &&
+        (st = vb_store_publish_overlays(s, &t, err)) == VB_OK && (st = vb_record_done(s->db, &t, &from, err)) == VB_OK)
         st = vb_attempt_done(s, &t, "done", now, err);
     st = vb_store_end(s, st, err);
     *fresh = st == VB_OK;
