@@ -94,7 +94,7 @@ typedef struct {
     X(savbench_version, 32) X(git_revision, 48) X(run_id, 40) X(host, 64) X(device_kind, 16)         \
     X(device, 96) X(device_uuid, 64) X(capability, 16) X(torch, 48) X(cuda, 32) X(driver, 32)        \
     X(arch, 16) X(power_mode, 48) X(checkpoint, 256) X(checkpoint_sha256, 65) X(postprocess, 16)     \
-    X(power_source, 96) X(started_utc, 32) X(point_rule, 16) X(options, 2048) X(deviation, 160)
+    X(power_source, 96) X(started_utc, 32) X(point_rule, 16) X(options, 8192) X(deviation, 160)
 typedef struct {
 #define VB_FIELD(name, size) char name[size];
     VB_PROVENANCE(VB_FIELD)

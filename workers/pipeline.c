@@ -540,8 +540,12 @@ static vb_status describe(vb_pipeline *p, const char *run_id, vb_err *err)
         (st = vb_options_json(&options, o, err)))
         return st;
     vb_backend_describe(&info, p->device);
-    snprintf(f->options, sizeof f->options, "%s", options);
+    if (snprintf(f->options, sizeof f->options, "%s", options) >= (int)sizeof f->options)
+        st = vb_fail(err, VB_EARG, "the options take %zu bytes in a record, which holds %zu: give checkpoints shorter paths, or --weights-dir", strlen(options),
+                     sizeof f->options - 1);
     free(options);
+    if (st)
+        return st;
     snprintf(f->savbench_version, sizeof f->savbench_version, "%s", vb_version);
     snprintf(f->git_revision, sizeof f->git_revision, "%s", vb_git_revision);
     snprintf(f->run_id, sizeof f->run_id, "%s", run_id);
