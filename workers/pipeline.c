@@ -10,6 +10,7 @@
 #include "hash.h"
 #include "nvml.h"
 #include "reader.h"
+#include "scene.h"
 #include "scoring.h"
 #include "telemetry.h"
 #include "timing.h"
@@ -45,178 +46,22 @@ struct vb_pipeline {
     char checkpoint_model[32]; /* whose hash is in `from` */
 };
 
-/* A video made ready for tracking: its objects, prompts from ground truth, where the tracking begins. Objects that can
- * be prompted come first, [0, n_prompted); the rest never appear in the ground truth. */
-typedef struct {
-    const vb_dataset *dataset;
-    vb_video *video;
-    int n_objects, n_prompted;
-    const vb_masklet **masklets;  /* [n_objects] */
-    vb_prompt *prompts;           /* [n_prompted]; of a point prompt, grows by corrective clicks during a trial */
-    vb_mask *truth;               /* [n_prompted] ground truth on the prompt's frame: what clicks are chosen by */
-    vb_track_object *objects;     /* [n_prompted]; frame numbers are places in the video */
-    vb_mask *masks;               /* [n_prompted] the step's output */
-    vb_object_out *outs;          /* [n_prompted] */
-    int first;                    /* place of the first frame tracked */
-    int clicks;                   /* per point prompt; 0: the prompts are no points */
-} vb_scene;
-
-static void scene_deinit(vb_scene *s)
-{
-    for (int i = 0; i < s->n_prompted; i++) {
-        if (s->prompts)
-            vb_prompt_deinit(&s->prompts[i]);
-        if (s->truth)
-            vb_mask_deinit(&s->truth[i]);
-        if (s->masks)
-            vb_mask_deinit(&s->masks[i]);
-    }
-    free(s->masklets);
-    free(s->prompts);
-    free(s->truth);
-    free(s->objects);
-    free(s->masks);
-    free(s->outs);
-    vb_video_free(s->video);
-}
-
-static int place_of(const vb_video *v, int frame_idx)
-{
-    for (int i = 0; i < v->n_frames; i++)
-        if (v->frames[i] == frame_idx)
-            return i;
-    return -1;
-}
-
-/* The first annotated frame on which the object can be seen: its mask (inited here) and number; -1: never. */
-static vb_status first_seen(int *frame_idx, vb_mask *mask, const vb_dataset *d, const vb_video *v, const vb_masklet *m, vb_err *err)
-{
-    *frame_idx = -1;
-    for (int i = 0; i < m->n_annotated; i++) {
-        char path[PATH_MAX];
-        vb_status st;
-
-        vb_video_mask_path(path, sizeof path, d, v, m, m->annotated[i]);
-        if ((st = vb_png_read_mask(mask, path, err)))
-            return st;
-        if (vb_mask_area(mask) > 0) {
-            *frame_idx = m->annotated[i];
-            return VB_OK;
-        }
-        vb_mask_deinit(mask);
-    }
-    return VB_OK;
-}
-
-static vb_status scene_init(vb_scene *s, const vb_dataset *d, const char *video, vb_prompt_kind kind, const vb_options *o, vb_err *err)
-{
-    vb_status st;
-    int n, rest;
-
-    memset(s, 0, sizeof *s);
-    s->dataset = d;
-    s->clicks = kind == VB_PROMPT_POINT ? o->clicks : 0;
-    if ((st = vb_video_scan(&s->video, d, video, err)))
-        return st;
-    n = rest = s->video->n_masklets;
-    s->masklets = calloc((size_t)n, sizeof *s->masklets);
-    s->prompts = calloc((size_t)n, sizeof *s->prompts);
-    s->truth = calloc((size_t)n, sizeof *s->truth);
-    s->objects = calloc((size_t)n, sizeof *s->objects);
-    s->masks = calloc((size_t)n, sizeof *s->masks);
-    s->outs = calloc((size_t)n, sizeof *s->outs);
-    if (!s->masklets || !s->prompts || !s->truth || !s->objects || !s->masks || !s->outs)
-        return vb_fail(err, VB_ENOMEM, "video '%s': %d objects", video, n);
-    s->n_objects = n;
-    s->first = s->video->n_frames;
-    for (int i = 0; i < n; i++) {
-        const vb_masklet *m = &s->video->masklets[i];
-        vb_mask gt = {0};
-        int frame_idx, k = s->n_prompted;
-
-        if ((st = first_seen(&frame_idx, &gt, d, s->video, m, err)))
-            return st;
-        if (frame_idx < 0) {
-            s->masklets[--rest] = m;
-            continue;
-        }
-        s->n_prompted++;
-        s->truth[k] = gt;
-        if ((st = vb_prompt_from_mask(&s->prompts[k], &gt, kind, o->point_rule, err)) ||
-            (st = vb_mask_init(&s->masks[k], s->video->h, s->video->w, err)))
-            return st;
-        s->masklets[k] = m;
-        s->objects[k] = (vb_track_object){.prompt = &s->prompts[k]};
-        s->objects[k].prompt_frame = s->objects[k].start_frame = place_of(s->video, frame_idx);
-        s->outs[k].mask = &s->masks[k];
-        if (s->objects[k].prompt_frame < s->first)
-            s->first = s->objects[k].prompt_frame;
-    }
-    if (!s->n_prompted)
-        return vb_fail(err, VB_EFORMAT, "video '%s': no masklet has a foreground pixel in any annotation", video);
-    return VB_OK;
-}
-
-static void frame_path(void *ctx, int place, char *buf, size_t n)
-{
-    const vb_scene *s = ctx;
-
-    vb_video_frame_path(buf, n, s->dataset, s->video, s->video->frames[place]);
-}
-
-/* What a frame's prompts were. */
-typedef struct {
-    int n;            /* objects conditioned */
-    double choice_ms; /* spent on choosing corrective clicks: the work of a user, not of the model */
-} vb_prompting;
-
-static vb_status prompt_object(const vb_model_ops *ops, vb_model *model, const vb_scene *s, int object, const vb_frame *frame, vb_prompting *out, vb_err *err)
-{
-    vb_mask *shown = &s->masks[object]; /* free until the step writes into it */
-    vb_status st = VB_OK;
-
-    for (int n = 1; n < s->clicks && st == VB_OK; n++)
-        if ((st = ops->prompt(model, object, frame, shown, err)) == VB_OK) {
-            double start = vb_now_ms();
-
-            st = vb_prompt_correct(&s->prompts[object], &s->truth[object], shown, err);
-            out->choice_ms += vb_now_ms() - start;
-        }
-    if (st == VB_OK)
-        st = ops->prompt(model, object, frame, NULL, err);
-    out->n++;
-    return st;
-}
-
-/* Prompts due on this frame, then the step. */
-static vb_status track_frame(const vb_model_ops *ops, vb_model *model, const vb_scene *s, const vb_frame *frame, vb_step *step, vb_prompting *out, vb_err *err)
-{
-    vb_status st;
-
-    *out = (vb_prompting){0};
-    for (int i = 0; i < s->n_prompted; i++)
-        if (s->objects[i].prompt_frame == frame->frame_idx && (st = prompt_object(ops, model, s, i, frame, out, err)))
-            return st;
-    return ops->step(model, frame, step, err);
-}
-
-static vb_status begin(vb_pipeline *p, const vb_scene *s, vb_err *err)
+static vb_status begin(vb_pipeline *p, vb_scene *s, vb_err *err)
 {
     const vb_options *o = &p->options;
     vb_clip clip = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .n_objects = s->n_prompted,
                     .objects = s->objects, .fill_hole_area = o->fill_hole_area, .sprinkle_area = o->sprinkle_area,
                     .non_overlap = o->non_overlap, .max_batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : 0};
 
-    for (int i = 0; i < s->n_prompted && s->clicks; i++)
-        s->prompts[i].n_points = 1; /* the corrective clicks of the tracking before were its own */
+    vb_scene_forget_clicks(s);
     return p->ops->begin(p->model, &clip, err);
 }
 
 /* The first frames of the video, tracked and thrown away. */
-static vb_status warm_up(vb_pipeline *p, const vb_scene *s, vb_err *err)
+static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_err *err)
 {
     vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = 1,
-                            .ctx = (void *)(uintptr_t)s, .path = frame_path};
+                            .ctx = s, .path = vb_scene_frame_path};
     vb_reader *reader = NULL;
     const vb_decoded *frame;
     vb_step step = {.objects = s->outs};
@@ -231,7 +76,7 @@ static vb_status warm_up(vb_pipeline *p, const vb_scene *s, vb_err *err)
     if ((st = begin(p, s, err)) == VB_OK) {
         for (int i = s->first; i < end && st == VB_OK; i++)
             if ((st = vb_reader_next(reader, &frame, err)) == VB_OK)
-                st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = i, .rgb = frame->image.rgb}, &step, &prompting, err);
+                st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = i, .rgb = frame->image.rgb}, &step, &prompting, err);
         p->ops->end(p->model);
     }
     vb_reader_close(reader);
@@ -259,7 +104,7 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
         row->first = place == s->first;
         row->annotated = vb_scoring_annotated(scoring, row->frame_idx);
         row->start_ms = vb_now_ms() - t0;
-        if ((st = track_frame(p->ops, p->model, s, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &prompting, err)))
+        if ((st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &prompting, err)))
             return st;
         if (prompting.choice_ms > 0) { /* the trial's clock stands still while clicks are chosen */
             t0 += prompting.choice_ms;
@@ -342,13 +187,13 @@ static void describe_prompts(const vb_scene *s, vb_trial *t)
         vb_prompt_text(t->objects[i].prompt, sizeof t->objects[i].prompt, &s->prompts[i]);
 }
 
-static vb_status run_trial(vb_pipeline *p, const vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink, vb_trial *t, vb_err *err)
+static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink, vb_trial *t, vb_err *err)
 {
     const vb_trial_key *key = &b->trials[trial];
     vb_precision precision = {.dtype = key->variant.dtype, .bank = key->variant.bank, .mode = key->variant.mode,
                               .require_flash = (vb_require_flash)p->options.require_flash};
     vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = DECODE_AHEAD,
-                            .ctx = (void *)(uintptr_t)s, .path = frame_path};
+                            .ctx = s, .path = vb_scene_frame_path};
     double *score_ms = calloc((size_t)s->video->n_frames, sizeof *score_ms), start = vb_now_ms(), t0;
     vb_scoring_config scoring_config = {.dataset = p->dataset, .video = s->video, .n_objects = s->n_prompted,
                                         .masklets = s->masklets, .save_masks = p->options.save_masks,
@@ -482,7 +327,7 @@ static void let_cool(vb_pipeline *p, const vb_block_sink *sink, int trial, int n
 }
 
 /* One trial as --on-throttle wants it. */
-static vb_status run_settled(vb_pipeline *p, const vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink,
+static vb_status run_settled(vb_pipeline *p, vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink,
                              vb_trial *t, vb_err *err)
 {
     for (int repeats = 0;; repeats++) {
@@ -505,7 +350,7 @@ vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_si
     vb_status ready, st = VB_OK; /* not ready: the same error for every trial */
 
     if ((ready = hold_setup(p, &b->setup, &why)) == VB_OK)
-        ready = scene_init(&scene, p->dataset, b->video, b->setup.prompt, &p->options, &why);
+        ready = vb_scene_init(&scene, p->dataset, b->video, b->setup.prompt, &p->options, &why);
     for (int i = 0; i < b->n_trials && st == VB_OK; i++) {
         vb_trial t = {0};
         vb_status ran;
@@ -523,7 +368,7 @@ vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_si
         if (st == VB_OK && fatal(ran))
             st = vb_fail(err, ran, "%s", why.msg);
     }
-    scene_deinit(&scene);
+    vb_scene_deinit(&scene);
     return st;
 }
 

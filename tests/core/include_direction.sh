@@ -47,7 +47,7 @@ for file in workers/cuda/*.h workers/cuda/*.cu; do check "$file" workers/cuda sr
 for file in sched/*.c workers/worker.c workers/run_command.c workers/outbox.c workers/child.c; do
     grep -nHE '#include <(hdf5|ATen|torch)' "$file" && status=1
 done
-for file in src/*.[ch] results/*.[ch] workers/engine*.c workers/pipeline.c workers/reader.c workers/scoring.c workers/torch/*.?pp; do
+for file in src/*.[ch] results/*.[ch] workers/engine*.c workers/pipeline.c workers/scene.c workers/reader.c workers/scoring.c workers/torch/*.?pp; do
     grep -nH '#include <mpi.h>' "$file" && status=1
 done
 exit $status
