@@ -45,7 +45,8 @@ typedef struct {
     int telemetry_hz;      /* 0: none */
     vb_on_throttle on_throttle;
     int require_flash;  /* vb_require_flash: 0 no, 1 any flash-like, 2 strict */
-    int warmup_frames;  /* tracked and thrown away after each configuration */
+    int warmup_frames;  /* tracked and thrown away before each trial; -1: by device */
+    bool eager;         /* no CUDA graphs */
     bool retry_failed, quiet;
 
     /* made from the lists above */

@@ -26,6 +26,8 @@
 
 enum {
     DECODE_AHEAD = 4,
+    WARM_UP_CPU = 2,   /* frames */
+    WARM_UP_CUDA = 24, /* until the bank is full: from then on a frame's work has the same shapes */
     IDLE_MS = 1000,      /* watched for idle power before the first weights are loaded */
     COOLING_MS = 600000, /* the longest wait for a throttled device */
     MAX_REPEATS = 2
@@ -65,7 +67,8 @@ static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_err *err)
     vb_reader *reader = NULL;
     const vb_decoded *frame;
     vb_step step = {.objects = s->outs};
-    int end = s->first + p->options.warmup_frames;
+    int by_device = p->device.kind == VB_DEVICE_CUDA ? WARM_UP_CUDA : WARM_UP_CPU;
+    int end = s->first + (p->options.warmup_frames >= 0 ? p->options.warmup_frames : by_device);
     vb_prompting prompting;
     vb_status st;
 
@@ -286,7 +289,7 @@ static vb_status hold_setup(vb_pipeline *p, const vb_setup *setup, vb_err *err)
     char checkpoint[PATH_MAX];
     vb_model_config config = {.model = setup->model, .image_size = setup->image_size, .device = p->device,
                               .checkpoint = checkpoint, .threads = p->threads,
-                              .holes_on_cpu = p->options.postprocess == VB_POST_CPU};
+                              .eager = p->options.eager, .holes_on_cpu = p->options.postprocess == VB_POST_CPU};
     vb_status st;
 
     /* The prompt is no matter of weights: only a change of model or size loads anew. */

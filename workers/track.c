@@ -32,7 +32,7 @@ typedef struct {
     const char *model_word, *checkpoint, *frames_dir, *dtype, *bank, *frame_order, *masks_dir, *overlay_dir, *dump_path, *device;
     int image_size, limit_frames, fill_hole_area, sprinkle_area, threads;
     int postprocess, objects_how; /* vb_postprocess, vb_objects */
-    bool dump_trace, non_overlap;
+    bool dump_trace, non_overlap, eager;
     int n_fills;
     vb_weight_fill fills[MAX_FILLS];
     char *fill_keys[MAX_FILLS]; /* owned */
@@ -137,6 +137,7 @@ static const vb_opt table[] = {
     VB_ROW_INT(vb_track, sprinkle_area, 0, 1000000, "sprinkle-area", NULL, "N", "remove sprinkles, spots of at most N pixels at a quarter of the image size, after the holes (default 0: off)", .fixed = false),
     VB_ROW_CALL(set_post, NULL, "postprocess", NULL, "WHICH", "implementation of hole filling and sprinkle removal: auto (default: cuda where it can), cuda, cpu, off", .fixed = false),
     VB_ROW_CALL(set_objects, NULL, "objects", NULL, "HOW", "together (default): as many objects in one pass as the model takes; separate: one by one", .fixed = false),
+    VB_ROW_FLAG(vb_track, eager, "eager", NULL, "CUDA: launch kernels one by one, capture no graphs"),
     VB_ROW_FLAG(vb_track, non_overlap, "non-overlap", NULL, "each pixel to the object of the greatest logit alone (default: masks may overlap)"),
     VB_ROW_CALL(set_weight, NULL, "weight", NULL, "KEY=VALUE", "fill one tensor with a constant; may repeat", .fixed = false),
     VB_ROW_TEXT(vb_track, masks_dir, "masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them"),
@@ -420,6 +421,7 @@ static vb_status track(vb_track *t, vb_err *err)
     if ((st = vb_postprocess_choose(postprocess, (vb_postprocess)t->postprocess, t->fill_hole_area || t->sprinkle_area, config.device, err)))
         return st;
     config.holes_on_cpu = t->postprocess == VB_POST_CPU;
+    config.eager = t->eager;
     if (info->checkpoint && !t->checkpoint)
         return vb_fail(err, VB_EARG, "--checkpoint is missing: a file such as %s, or seed:N", info->checkpoint);
     config.model = info->name;

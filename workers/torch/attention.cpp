@@ -226,6 +226,27 @@ Tensor Attention::narrow(const char *name, const Tensor &q_in, const Tensor &k_i
   return fused_attention::run(q, k, v);
 }
 
+Attention::Records Attention::take()
+{
+  Records out;
+  for (Site &s : sites_) {
+    out.push_back(s.record);
+    s.record.calls = 0;
+  }
+  return out;
+}
+
+void Attention::add(const Records &records)
+{
+  for (const vb_attention_site &r : records) {
+    Site &s = site(r.site);
+    const int64_t calls = s.record.calls + r.calls;
+    if (s.shape.empty() || (int64_t)r.batch * r.heads * r.q_len * r.k_len > (int64_t)s.record.batch * s.record.heads * s.record.q_len * s.record.k_len)
+      s.record = r;
+    s.record.calls = calls;
+  }
+}
+
 size_t Attention::records(vb_attention_site *out, size_t cap) const
 {
   for (size_t i = 0; i < sites_.size() && i < cap; i++)

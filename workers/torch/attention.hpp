@@ -21,6 +21,10 @@ public:
   Tensor narrow(const char *site, const Tensor &q, const Tensor &k, const Tensor &v);
   bool takes_narrow_values(const Tensor &q, const Tensor &k, const Tensor &v) const;
   size_t records(vb_attention_site *out, size_t cap) const;
+  // The records apart from the choices, for CUDA graphs: taken out where calls were captured, added by each replay.
+  using Records = std::vector<vb_attention_site>;
+  Records take();
+  void add(const Records &records);
 
 private:
   struct Site {

@@ -32,6 +32,7 @@ struct Context {
   Attention attention;
   Probe probe;
   bool holes_on_device = false; // by our CUDA kernel
+  bool graphs = true; // CUDA: stages are captured and replayed
 };
 
 } // namespace vb

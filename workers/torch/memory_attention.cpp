@@ -1,6 +1,7 @@
 // Memory attention.
 #include "memory_attention.hpp"
 
+#include "kernels.hpp"
 #include "position.hpp"
 
 namespace vb {
@@ -9,6 +10,15 @@ namespace {
 
 constexpr int64_t dim = 256, mem_dim = 64, ff_dim = 2048;
 
+// x itself, which is of no other use, on a GPU
+Tensor rotated(const Tensor &x, const Tensor &table)
+{
+  if (x.is_cpu())
+    return rotate(x, table);
+  kernels::rotate(x, x, table);
+  return x;
+}
+
 // Keys of the bank, [B, 1, m, 256] in place: in each spatial memory the last tokens (as many as the table has) lie
 // on a grid and turn, global latents before them and object pointers behind do not.
 void rotate_memory_keys(Tensor &k, const MemoryTokens &m, const Tensor &table)
@@ -16,7 +26,7 @@ void rotate_memory_keys(Tensor &k, const MemoryTokens &m, const Tensor &table)
   const int64_t spatial = k.size(2) - m.n_pointer_tokens;
   Tensor per_memory = k.slice(2, 0, spatial).unflatten(2, {m.n_spatial, spatial / m.n_spatial});
   Tensor grid = per_memory.slice(3, per_memory.size(3) - table.size(0));
-  grid.copy_(rotate(grid, table));
+  kernels::rotate(grid, grid, table);
 }
 
 } // namespace
@@ -35,13 +45,15 @@ void MemoryAttentionLayer::load(const Loader &w)
 Tensor MemoryAttentionLayer::operator()(Context &c, const Tensor &x, const MemoryTokens &m, const RotaryTables &rope) const
 {
   Tensor t = norm1(x);
-  Tensor q = rotate(split_heads(self_attn.q_proj(t), 1), rope.query);
-  Tensor k = rotate(split_heads(self_attn.k_proj(t), 1), rope.query);
+  Tensor q = rotated(split_heads(self_attn.q_proj(t), 1), rope.query);
+  Tensor k = rotated(split_heads(self_attn.k_proj(t), 1), rope.query);
   Tensor v = split_heads(self_attn.v_proj(t), 1);
   Tensor y = x + self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v)));
 
-  q = rotate(split_heads(cross_attn_image.q_proj(norm2(y)), 1), rope.query);
-  k = split_heads(cross_attn_image.k_proj(m.memory + m.pos), 1);
+  q = rotated(split_heads(cross_attn_image.q_proj(norm2(y)), 1), rope.query);
+  if (q.size(0) != m.memory.size(0)) // from here on objects differ
+    q = q.expand({m.memory.size(0), -1, -1, -1}).contiguous();
+  k = split_heads(cross_attn_image.k_proj(m.keys), 1);
   rotate_memory_keys(k, m, rope.key);
   // Values have no position, so their projection may as well follow the product with the probabilities.
   v = split_heads(m.memory, 1);
@@ -67,6 +79,13 @@ Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_
   for (const MemoryAttentionLayer &layer : layers)
     y = layer(c, y, m, rope);
   return norm(y);
+}
+
+Tensor PointerEncoding::operator()(const Tensor &age) const
+{
+  if (!proj)
+    return at::zeros({age.size(0), mem_dim}, age.options());
+  return (*proj)(sine_line(age, dim)).to(at::kFloat);
 }
 
 } // namespace vb

@@ -16,8 +16,15 @@ struct RotaryTables {
 // The memory as one sequence: n_spatial memories of equal length, then object pointers.
 struct MemoryTokens {
   Tensor memory; // [B, m, 64] float32
-  Tensor pos;    // [1, m, 64] float32: spatial and temporal encoding; 0 for pointers
+  Tensor keys;   // [B, m, 64] float32: memory with its place in space and time
   int64_t n_spatial = 0, n_pointer_tokens = 0;
+};
+
+// What a pointer's place in time adds to its keys: the sine of its age over the greatest one, projected.
+// Source: sam2@2b90b9f sam2/modeling/sam2_base.py:624-640
+struct PointerEncoding {
+  std::optional<Linear> proj; // none: pointers carry no age
+  Tensor operator()(const Tensor &age) const; // [n], the greatest is 1 -> [n, 64] float32
 };
 
 struct MemoryAttentionLayer {
@@ -26,6 +33,7 @@ struct MemoryAttentionLayer {
   LayerNorm norm1, norm2, norm3;
 
   void load(const Loader &w);
+  // x [B, hw, 256], or [1, hw, 256] where it is the same for all
   Tensor operator()(Context &c, const Tensor &x, const MemoryTokens &m, const RotaryTables &rope) const;
 };
 
@@ -34,7 +42,7 @@ struct MemoryAttention {
   LayerNorm norm;
 
   void load(const Loader &w, int n_layers);
-  // x [B, hw, 256] float32, x_pos [1, hw, 256] -> [B, hw, 256]
+  // x [1, hw, 256] float32, x_pos [1, hw, 256] -> [B, hw, 256]
   Tensor operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const;
 };
 

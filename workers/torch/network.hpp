@@ -5,7 +5,7 @@
 #define VB_TORCH_NETWORK_HPP
 
 #include "mask_decoder.hpp"
-#include "memory_bank.hpp"
+#include "memory_attention.hpp"
 #include "memory_encoder.hpp"
 #include "perceiver.hpp"
 #include "prompt_encoder.hpp"
@@ -51,13 +51,13 @@ struct Network {
   Tensor image_pos;                 // [1, hw, 256] sine encoding of the image grid
   Tensor dense_pe;                  // [1, hw, 256] the decoder's encoding of it
   Tensor memory_map_pos;            // [1, hw, 64]
-  Tensor memory_pos_by_age;         // [7, m, 64]: see MemoryBank::recall
+  Tensor memory_pos_by_age;         // [7, m, 64]: row d - 1 for the frame d before, row 6 for the conditioning frame
   RotaryTables rope;
 
   void load(const Loader &w, const Variant &variant, int64_t image_size);
 
   Features encode(Context &c, const Tensor &image) const; // image [1, 3, S, S] normalised
-  // level with what the memories say, [B, 256, h, w] float32
+  // level [1, 256, h, w] with what each object's memories say, [B, 256, h, w] float32
   Tensor attend(Context &c, const Tensor &level, const MemoryTokens &memory) const;
   Tensor without_memory(const Tensor &level) const;
   SamHeads decode(Context &c, const Tensor &level, const Features &f, const DecoderPrompt &prompt, bool multimask) const;

@@ -23,28 +23,6 @@ Tensor video_logits(const Tensor &low_logits, int h, int w)
 
 namespace {
 
-// Bits of logits > 0, least significant first, rows padded with zeros to whole words: [h, stride] int64
-Tensor pack_on_cpu(const Tensor &logits)
-{
-  const int64_t h = logits.size(0), w = logits.size(1), stride = (int64_t)vb_mask_stride((int)w);
-  Tensor words = at::zeros({h, stride}, at::kLong);
-  Tensor in = logits.contiguous();
-  const float *x = in.data_ptr<float>();
-  uint64_t *to = (uint64_t *)words.data_ptr<int64_t>();
-  for (int64_t y = 0; y < h; y++, x += w, to += stride)
-    for (int64_t i = 0; i < w; i++)
-      to[i / 64] |= (uint64_t)(x[i] > 0) << (i % 64);
-  return words;
-}
-
-Tensor pack_on_device(const Tensor &logits)
-{
-  const int64_t h = logits.size(0), w = logits.size(1), stride = (int64_t)vb_mask_stride((int)w);
-  Tensor bits = at::constant_pad_nd(logits > 0, {0, stride * 64 - w}).view({h, stride, 64}).to(at::kLong);
-  Tensor place = at::arange(64, bits.options());
-  return at::bitwise_left_shift(bits, place).sum(2); // distinct bits: the sum is their union
-}
-
 Tensor to_host(const Tensor &t)
 {
   if (t.is_cpu())
@@ -57,7 +35,7 @@ Tensor to_host(const Tensor &t)
 HoleFiller::HoleFiller(at::Device device, int hole_area, int sprinkle_area, bool on_device)
     : hole_area_(hole_area), sprinkle_area_(sprinkle_area),
       changed_(at::zeros({2}, at::TensorOptions(at::kLong).device(on_device && (hole_area > 0 || sprinkle_area > 0) ? device : at::kCPU))),
-      sent_(at::zeros({2}, at::kLong))
+      sent_(at::zeros({2}, at::kLong)), waits_(device.is_cuda() && changed_.is_cpu() && (hole_area > 0 || sprinkle_area > 0))
 {
 }
 
@@ -91,14 +69,13 @@ Tensor HoleFiller::on_device(const Tensor &low_logits)
   Tensor logits = low_logits.clone(at::MemoryFormat::Contiguous);
   const int n = (int)logits.size(0), h = (int)logits.size(2), w = (int)logits.size(3);
   const int64_t bytes = (int64_t)vb_cuda_fill_holes_workspace(n, h, w);
-  if (!workspace_.defined() || workspace_.numel() < bytes)
-    workspace_ = at::empty({bytes}, logits.options().dtype(at::kByte));
+  const Tensor workspace = at::empty({bytes}, logits.options().dtype(at::kByte));
   float *at = logits.data_ptr<float>();
   int64_t *changed = changed_.data_ptr<int64_t>();
-  void *workspace = workspace_.data_ptr(), *stream = c10::cuda::getCurrentCUDAStream(logits.device().index()).stream();
+  void *stream = c10::cuda::getCurrentCUDAStream(logits.device().index()).stream();
   vb_err err;
-  check(vb_cuda_fill_holes(at, n, h, w, hole_area_, changed, workspace, (size_t)workspace_.numel(), stream, &err), err);
-  check(vb_cuda_remove_sprinkles(at, n, h, w, sprinkle_area_, changed + 1, workspace, (size_t)workspace_.numel(), stream, &err), err);
+  check(vb_cuda_fill_holes(at, n, h, w, hole_area_, changed, workspace.data_ptr(), (size_t)bytes, stream, &err), err);
+  check(vb_cuda_remove_sprinkles(at, n, h, w, sprinkle_area_, changed + 1, workspace.data_ptr(), (size_t)bytes, stream, &err), err);
   return logits;
 #else
   (void)low_logits;
@@ -115,24 +92,6 @@ void HoleFiller::send_count()
 int64_t HoleFiller::filled() const { return sent_.data_ptr<int64_t>()[0]; }
 
 int64_t HoleFiller::removed() const { return sent_.data_ptr<int64_t>()[1]; }
-
-PendingMask::PendingMask(const Tensor &logits, const Tensor &low, const Tensor &iou, const Tensor &score)
-{
-  Tensor image = logits[0][0];
-  words_ = to_host(image.is_cpu() ? pack_on_cpu(image) : pack_on_device(image));
-  numbers_ = to_host(at::cat({iou.flatten().to(at::kDouble), score.flatten().to(at::kDouble),
-                              at::isfinite(low).logical_not().sum().to(at::kDouble).view({1})}));
-}
-
-void PendingMask::write(vb_object_out *out) const
-{
-  const double *n = numbers_.data_ptr<double>();
-  out->active = true;
-  out->predicted_iou = (float)n[0];
-  out->object_score = (float)n[1];
-  out->nonfinite = (int64_t)n[2];
-  memcpy(out->mask->bits, words_.data_ptr<int64_t>(), (size_t)words_.numel() * sizeof(uint64_t));
-}
 
 void synchronize(at::Device device)
 {

@@ -4,6 +4,7 @@
 #include "models.h"
 
 #include <cstring>
+#include <map>
 
 #ifdef VB_HAVE_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -18,10 +19,12 @@ struct vb_model {
   int image_size;
   vb::Context context;
   vb_bank bank = VB_BANK_BFLOAT16;
+  vb_require_flash require_flash = VB_FLASH_ANY;
   bool configured = false;
   int64_t weights_bytes = 0;
   std::string deviations;
   std::unique_ptr<vb::Network> network; // of context.precision
+  std::unique_ptr<vb::Stages> stages;   // of the network and all that configure sets
   std::unique_ptr<vb::Tracker> tracker; // between begin and end
 
   explicit vb_model(const vb_model_config &config) : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size) {}
@@ -45,25 +48,30 @@ at::Device resolve(const vb_device &d)
 #endif
 }
 
-// CUDA calls go to the model's device whatever the caller's current one is.
+// CUDA calls go to the model's device whatever the caller's current one is, and to one stream of its own: the default
+// stream cannot be captured.
 class DeviceScope {
 public:
   explicit DeviceScope(at::Device device)
-#ifdef VB_HAVE_CUDA
-      : guard_(device.is_cuda() ? std::optional<at::Device>(device) : std::nullopt)
-#endif
   {
+#ifdef VB_HAVE_CUDA
+    static std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams;
+    if (device.is_cuda())
+      guard_.reset_stream(streams.try_emplace(device.index(), c10::cuda::getStreamFromPool(true, device.index())).first->second);
+#else
     (void)device;
+#endif
   }
 
 private:
 #ifdef VB_HAVE_CUDA
-  c10::cuda::OptionalCUDAGuard guard_;
+  c10::cuda::OptionalCUDAStreamGuard guard_;
 #endif
 };
 
 void build(vb_model *m)
 {
+  m->stages.reset();
   m->network.reset(); // first, so that two never share the device
   PrecisionScope scope(m->context.precision);
   Loader loader(m->weights, m->context.precision);
@@ -88,6 +96,7 @@ vb_status session_open(vb_model **out, const vb_model_config *config, vb_err *er
     DeviceScope on(device);
     auto m = std::make_unique<vb_model>(*config);
     m->context.precision.device = device;
+    m->context.graphs = !config->eager;
     m->context.holes_on_device = !config->holes_on_cpu && !strcmp(vb_backend_hole_filling(config->device, nullptr), "cuda");
     build(m.get()); // float32: tells at once whether the checkpoint fits
     *out = m.release();
@@ -104,11 +113,15 @@ vb_status session_configure(vb_model *m, const vb_precision *p, vb_err *err)
     m->tracker.reset();
     apply_precision(next);
     const bool rebuild = next.op() != m->context.precision.op() || !m->network;
+    const bool same = next.dtype == m->context.precision.dtype && p->bank == m->bank && p->require_flash == m->require_flash;
     m->context.precision = next;
     if (rebuild)
       build(m);
     m->context.attention.configure(next, p->require_flash);
     m->bank = p->bank;
+    m->require_flash = p->require_flash;
+    if (!same || !m->stages)
+      m->stages = std::make_unique<Stages>(*m->network, m->context);
     m->deviations.clear();
     m->deviations = m->network->trunk->deviations(next);
     if (p->dtype == VB_FLOAT16 && p->bank == VB_BANK_BFLOAT16 && next.device.is_cpu())
@@ -136,7 +149,7 @@ vb_status session_begin(vb_model *m, const vb_clip *clip, vb_err *err)
     DeviceScope on(m->context.precision.device);
     PrecisionScope scope(m->context.precision);
     m->context.probe.to = clip->probe;
-    m->tracker = std::make_unique<Tracker>(*m->network, m->context, *clip, m->bank);
+    m->tracker = std::make_unique<Tracker>(*m->network, m->context, *m->stages, *clip, m->bank);
   });
 }
 

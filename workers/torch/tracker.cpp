@@ -1,6 +1,7 @@
-// Tracking: what happens to one object on one frame, and in which order.
+// Tracking: what happens to an object on a frame, and in which order.
 #include "tracker.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vb {
@@ -48,59 +49,53 @@ Tensor scaled_mask(const vb_mask &m, int64_t size, at::Device device)
 
 } // namespace
 
-Tracker::Tracker(const Network &network, Context &context, const vb_clip &clip, vb_bank bank)
-    : network_(network), context_(context), clip_(clip), preprocess_(clip.h, clip.w, network.image_size, context.precision.device),
-      clock_(context.precision.device), objects_((size_t)clip.n_objects), fill_holes_(context.precision.device, clip.fill_hole_area, clip.sprinkle_area, context.holes_on_device)
+Tracker::Tracker(const Network &network, Context &context, Stages &stages, const vb_clip &clip, vb_bank bank)
+    : network_(network), context_(context), stages_(stages), clip_(clip), clock_(context.precision.device), prompted_((size_t)clip.n_objects)
 {
-  for (Object &o : objects_)
-    o.bank.reset(bank);
+  stages_.begin(clip, bank);
 }
 
-const Features &Tracker::encode(const vb_frame &frame)
+void Tracker::encode(const vb_frame &frame)
 {
   if (features_frame_ == frame.frame_idx)
-    return features_;
-  const int object = context_.probe.object;
-  context_.probe.object = -1;
-  Tensor image = preprocess_(frame.rgb);
-  clock_.mark(VB_STAGE_PREPROCESS);
-  features_ = network_.encode(context_, image);
+    return;
+  const int object = std::exchange(context_.probe.object, -1);
+  stages_.encode(frame.rgb, clock_);
   features_frame_ = frame.frame_idx;
-  clock_.mark(VB_STAGE_ENCODE);
   context_.probe.object = object;
-  return features_;
 }
 
-void Tracker::report(const Output &output, const Tensor &pointer, const Tensor &memory)
+void Tracker::report(const Shown &shown, const Tensor &pointer, const Tensor &memory)
 {
-  context_.probe.result("object_score_logits", output.score);
+  context_.probe.result("object_score_logits", shown.score);
   context_.probe.result("obj_ptr", pointer);
   context_.probe.result("maskmem_features", network_.memory_as_upstream(memory));
 }
 
-void Tracker::condition_on_points(Object &o, const vb_prompt &prompt)
+Shown Tracker::condition_on_points(int object, const vb_prompt &prompt)
 {
   DecoderPrompt p = scaled_points(prompt, clip_, network_.image_size, context_.precision.device);
   // several masks are proposed for one click, one for a box or for several clicks
   const bool multimask = p.points.size(1) <= 1;
-  if (o.prompted.low_logits.defined()) // clicks that correct the mask shown for those before: sam2 vp:249-262
-    p.mask = o.prompted.low_logits.clamp(-32.0, 32.0);
-  Tensor level = network_.without_memory(features_.level);
+  const Shown &before = prompted_[(size_t)object];
+  if (before.low_logits.defined()) // clicks that correct the mask shown for those before: sam2 vp:249-262
+    p.mask = before.low_logits.clamp(-32.0, 32.0);
+  const Features &features = stages_.features();
+  Tensor level = network_.without_memory(features.level);
   context_.probe.trace("pix_feat_with_mem", level);
-  SamHeads heads = network_.decode(context_, level, features_, p, multimask);
+  SamHeads heads = network_.decode(context_, level, features, p, multimask);
   clock_.mark(VB_STAGE_MASK_DECODE);
   // A prompted frame's memory is made from its stored logits, holes filled: EdgeTAM vp:541-553
-  o.prompted.low_logits = fill_holes_(heads.low_logits);
-  o.prompted.iou = heads.iou;
-  o.prompted.score = heads.object_score_logits;
+  const Shown out = {stages_.fill(heads.low_logits), heads.iou, heads.object_score_logits};
   clock_.mark(VB_STAGE_POSTPROCESS);
-  Tensor memory = network_.memorize(context_, features_, network_.upsample(o.prompted.low_logits), o.prompted.score, true);
-  o.bank.condition(features_frame_, memory, heads.obj_ptr);
+  Tensor memory = network_.memorize(context_, features, network_.upsample(out.low_logits), out.score, true);
+  stages_.bank.condition(object, features_frame_, memory, heads.obj_ptr);
   clock_.mark(VB_STAGE_MEMORIZE);
-  report(o.prompted, heads.obj_ptr, o.bank.conditioning_memory());
+  report(out, heads.obj_ptr, stages_.bank.conditioning_memory(object));
+  return out;
 }
 
-void Tracker::condition_on_mask(Object &o, const vb_prompt &prompt)
+Shown Tracker::condition_on_mask(int object, const vb_prompt &prompt)
 {
   // The mask is the output; the decoder runs for the object pointer alone. sam2_base.py:416-463
   Tensor mask = scaled_mask(prompt.mask, network_.image_size, context_.precision.device);
@@ -108,19 +103,20 @@ void Tracker::condition_on_mask(Object &o, const vb_prompt &prompt)
   const int64_t low_side = network_.image_size / 4;
   DecoderPrompt p;
   p.mask = network_.mask_downsample(mask).to(at::kFloat);
-  SamHeads heads = network_.decode(context_, features_.level, features_, p, false);
+  const Features &features = stages_.features();
+  SamHeads heads = network_.decode(context_, features.level, features, p, false);
   Tensor present = (mask > 0).any().to(at::kFloat).view({1, 1});
   Tensor pointer = present * heads.obj_ptr + (1 - present) * network_.no_obj_ptr;
   context_.probe.result("chosen", at::full({1}, -1, at::kFloat));
   clock_.mark(VB_STAGE_MASK_DECODE);
-  o.prompted.low_logits = fill_holes_(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false));
-  o.prompted.iou = at::ones({1}, high.options());
-  o.prompted.score = present * 20.0 - 10.0;
+  const Shown out = {stages_.fill(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false)), at::ones({1}, high.options()),
+                     present * 20.0 - 10.0};
   clock_.mark(VB_STAGE_POSTPROCESS);
-  Tensor memory = network_.memorize(context_, features_, network_.upsample(o.prompted.low_logits), o.prompted.score, true);
-  o.bank.condition(features_frame_, memory, pointer);
+  Tensor memory = network_.memorize(context_, features, network_.upsample(out.low_logits), out.score, true);
+  stages_.bank.condition(object, features_frame_, memory, pointer);
   clock_.mark(VB_STAGE_MEMORIZE);
-  report(o.prompted, pointer, o.bank.conditioning_memory());
+  report(out, pointer, stages_.bank.conditioning_memory(object));
+  return out;
 }
 
 void Tracker::prompt(int object, const vb_frame &frame, vb_mask *shown)
@@ -130,41 +126,47 @@ void Tracker::prompt(int object, const vb_frame &frame, vb_mask *shown)
   const vb_track_object &t = clip_.objects[object];
   if (frame.frame_idx != t.prompt_frame)
     fail(VB_EARG, "prompt of object %d on frame %d: its prompt_frame is %d", object, frame.frame_idx, t.prompt_frame);
-  Object &o = objects_[(size_t)object];
-  const bool refines = o.prompted.low_logits.defined() && !t.prompt->has_mask;
-  if (o.bank.conditioned() && !refines)
+  Shown &out = prompted_[(size_t)object];
+  const bool refines = out.low_logits.defined() && !t.prompt->has_mask;
+  if (stages_.bank.conditioned(object) && !refines)
     fail(VB_EARG, "prompt of object %d: it has been prompted before; until its frame's step, more clicks may follow", object);
   clock_.start();
   context_.probe.frame_idx = frame.frame_idx;
   context_.probe.object = object;
   encode(frame);
-  if (t.prompt->has_mask)
-    condition_on_mask(o, *t.prompt);
-  else
-    condition_on_points(o, *t.prompt);
-  if (shown) {
-    const PendingMask mask(video_logits(o.prompted.low_logits, clip_.h, clip_.w), o.prompted.low_logits, o.prompted.iou, o.prompted.score);
-    synchronize(context_.precision.device);
-    vb_object_out out = {};
-    out.mask = shown;
-    mask.write(&out);
-  }
+  out = t.prompt->has_mask ? condition_on_mask(object, *t.prompt) : condition_on_points(object, *t.prompt);
+  if (!shown)
+    return;
+  stages_.show(object, out);
+  stages_.send({object});
+  synchronize(context_.precision.device);
+  vb_object_out to = {};
+  to.mask = shown;
+  stages_.write(object, &to);
 }
 
-Tracker::Output Tracker::track(Object &o, int frame_idx)
+// Objects whose memories are alike go together, in the order given.
+void Tracker::track(const std::vector<int> &objects, int frame_idx)
 {
-  MemoryTokens memory = o.bank.recall(frame_idx, clip_.n_frames, network_.memory_pos_by_age, network_.pointer_encoding);
-  Tensor level = network_.attend(context_, features_.level, memory);
-  clock_.mark(VB_STAGE_ATTEND);
-  SamHeads heads = network_.decode(context_, level, features_, {}, true);
-  clock_.mark(VB_STAGE_MASK_DECODE);
-  // A tracked frame's memory is made from the logits as they came, before holes are filled: vp:785
-  Tensor made = network_.memorize(context_, features_, network_.upsample(heads.low_logits), heads.object_score_logits, false);
-  o.bank.add(frame_idx, made, heads.obj_ptr);
-  clock_.mark(VB_STAGE_MEMORIZE);
-  const Output out = {fill_holes_(heads.low_logits), heads.iou, heads.object_score_logits};
-  report(out, heads.obj_ptr, o.bank.memory_of(frame_idx));
-  return out;
+  std::vector<int> rest = objects;
+  while (!rest.empty()) {
+    std::vector<int> batch, later;
+    std::vector<Recall> recalls;
+    for (int i : rest) {
+      Recall r = stages_.bank.recall(i, frame_idx, clip_.n_frames);
+      if ((int64_t)batch.size() < stages_.max_batch() && (batch.empty() || r.shape() == recalls[0].shape())) {
+        batch.push_back(i);
+        recalls.push_back(std::move(r));
+      } else {
+        later.push_back(i);
+      }
+    }
+    context_.probe.object = batch[0];
+    stages_.track(batch, recalls, frame_idx, clock_);
+    if (context_.probe.to) // one object alone
+      report(stages_.shown(batch[0]), stages_.pointer(), stages_.bank.memory_of(batch[0], frame_idx));
+    rest = std::move(later);
+  }
 }
 
 void Tracker::step(const vb_frame &frame, vb_step *out)
@@ -175,36 +177,39 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
   last_step_ = t;
   clock_.start();
   context_.probe.frame_idx = t;
-  std::vector<std::pair<int, PendingMask>> pending;
+  std::vector<int> active, tracked;
   for (int i = 0; i < clip_.n_objects; i++) {
     const vb_track_object &info = clip_.objects[i];
-    Object &o = objects_[(size_t)i];
     out->objects[i].active = false;
     if (t < info.start_frame)
       continue;
-    if (!o.bank.conditioned())
+    if (!stages_.bank.conditioned(i))
       fail(VB_EARG, "step to frame %d: object %d has not been prompted (its prompt is on frame %d)", t, i, info.prompt_frame);
-    context_.probe.object = i;
-    Output shown;
-    if (t == info.prompt_frame) {
-      shown = std::exchange(o.prompted, {});
-    } else {
-      encode(frame);
-      shown = track(o, t);
-    }
-    Tensor logits = video_logits(shown.low_logits, clip_.h, clip_.w);
-    pending.emplace_back(i, PendingMask(logits, shown.low_logits, shown.iou, shown.score));
-    clock_.mark(VB_STAGE_POSTPROCESS);
-    context_.probe.result("low_logits", shown.low_logits[0][0]);
-    context_.probe.result("video_logits", logits[0][0]);
+    active.push_back(i);
+    if (t == info.prompt_frame)
+      stages_.show(i, std::exchange(prompted_[(size_t)i], {}));
+    else
+      tracked.push_back(i);
   }
-  fill_holes_.send_count();
+  if (!tracked.empty())
+    encode(frame);
+  track(tracked, t);
+  stages_.send(active);
+  stages_.send_counts();
+  clock_.mark(VB_STAGE_POSTPROCESS);
+  for (int i : active)
+    if (context_.probe.to) {
+      context_.probe.object = i;
+      const Tensor low = stages_.shown(i).low_logits;
+      context_.probe.result("low_logits", low[0][0]);
+      context_.probe.result("video_logits", video_logits(low, clip_.h, clip_.w)[0][0]);
+    }
   synchronize(context_.precision.device);
-  for (const auto &p : pending)
-    p.second.write(&out->objects[p.first]);
+  for (int i : active)
+    stages_.write(i, &out->objects[i]);
   clock_.collect(out->stage_ms);
-  out->holes_filled = fill_holes_.filled();
-  out->sprinkles_removed = fill_holes_.removed();
+  out->holes_filled = stages_.holes_filled();
+  out->sprinkles_removed = stages_.sprinkles_removed();
 }
 
 } // namespace vb

@@ -1,0 +1,229 @@
+// Stages of a frame.
+#include "stages.hpp"
+
+#include "kernels.hpp"
+
+#include "mask.h"
+
+#include <cstring>
+
+namespace vb {
+
+namespace {
+
+enum Stage { encode_stage, attend_stage, decode_stage, memorize_stage, show_stage, bits_stage };
+
+// A forward pass's peak grows by the batch; on a CPU it gains nothing.
+int64_t default_batch(at::Device device) { return device.is_cuda() ? 16 : 1; }
+
+Tensor to_host(Tensor &slot, const Tensor &t)
+{
+  if (t.is_cpu())
+    return t;
+  if (!slot.defined() || slot.sizes() != t.sizes())
+    slot = at::empty(t.sizes(), t.options().device(at::kCPU).pinned_memory(true));
+  return slot.copy_(t, true);
+}
+
+} // namespace
+
+Stages::Stages(const Network &network, Context &context) : network_(network), context_(context), graphs_(context) {}
+
+void Stages::begin(const vb_clip &clip, vb_bank stored)
+{
+  const at::Device device = context_.precision.device;
+  max_batch_ = clip.probe ? 1 : clip.max_batch > 0 ? clip.max_batch : default_batch(device); // a probe sees objects one by one
+  bank.reset(clip.n_objects, stored);
+  preprocess_.emplace(clip.h, clip.w, network_.image_size, device);
+  if (!fill_ || hole_area_ != clip.fill_hole_area || sprinkle_area_ != clip.sprinkle_area) {
+    graphs_.clear();
+    fill_.emplace(device, hole_area_ = clip.fill_hole_area, sprinkle_area_ = clip.sprinkle_area, context_.holes_on_device);
+  }
+  if (non_overlap_ != clip.non_overlap)
+    graphs_.clear();
+  non_overlap_ = clip.non_overlap;
+  allocate(clip.n_objects, clip.h, clip.w);
+  low_.fill_(-1024.0); // an object that is not there yet wins no pixel
+}
+
+void Stages::allocate(int64_t n, int64_t h, int64_t w)
+{
+  const auto options = at::TensorOptions(at::kLong).device(context_.precision.device);
+  const int64_t stride = (int64_t)vb_mask_stride((int)w), low_side = network_.image_size / 4;
+  if (n_objects_ == n && words_.size(1) == h && words_.size(2) == stride)
+    return;
+  graphs_.clear();
+  batches_.clear();
+  n_objects_ = n;
+  low_ = at::empty({n, low_side, low_side}, options.dtype(at::kFloat));
+  words_ = at::zeros({n, h, stride}, options);
+  facts_ = at::zeros({2, n}, options);
+}
+
+// On a device a slot is filled, so that its address stays; elsewhere replaced.
+void Stages::keep(Tensor &slot, const Tensor &value) const
+{
+  if (value.is_cpu())
+    slot = value;
+  else if (slot.defined())
+    slot.copy_(value);
+  else
+    slot = value.clone();
+}
+
+void Stages::encode(const uint8_t *rgb, StageClock &clock)
+{
+  (*preprocess_)(image_, rgb);
+  clock.mark(VB_STAGE_PREPROCESS);
+  graphs_.run({encode_stage}, [&] {
+    const Features f = network_.encode(context_, image_);
+    keep(features_.s0, f.s0);
+    keep(features_.s1, f.s1);
+    keep(features_.level, f.level);
+  });
+  clock.mark(VB_STAGE_ENCODE);
+}
+
+// To the device: [n] rows of the bank that the frame's memories go to, [n] of its pointers, [n] objects, then the rows
+// that are read: [n, memories], [n, pointers], and in the last [n, pointers] / 2 words the pointers' ages over the greatest.
+Tensor Stages::upload(Batch &batch, const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx)
+{
+  const int64_t n = (int64_t)objects.size(), most = n * (3 + 1 + MemoryBank::n_recent + 2 * MemoryBank::n_pointers);
+  const auto options = at::TensorOptions(at::kLong);
+  if (!batch.indices.defined())
+    batch.indices = at::zeros({most}, options.device(context_.precision.device));
+  if (staging_.size() == n_staged_)
+    staging_.emplace_back();
+  Tensor &host = staging_[n_staged_++];
+  if (!host.defined() || host.numel() < most)
+    host = at::zeros({most}, options.pinned_memory(batch.indices.is_cuda()));
+  int64_t *to = host.data_ptr<int64_t>();
+  for (int object : objects)
+    *to++ = bank.memory_row(object, frame_idx);
+  for (int object : objects)
+    *to++ = bank.pointer_row(object, frame_idx);
+  for (int object : objects)
+    *to++ = object;
+  for (const Recall &r : recalls)
+    to = std::copy(r.memories.begin(), r.memories.end(), to);
+  for (const Recall &r : recalls)
+    to = std::copy(r.pointers.begin(), r.pointers.end(), to);
+  float *age = (float *)to;
+  for (const Recall &r : recalls)
+    for (int a : r.pointer_ages)
+      *age++ = (float)a / (float)(r.most_pointers - 1);
+  batch.indices.copy_(host.narrow(0, 0, most), true);
+  return batch.indices;
+}
+
+MemoryTokens Stages::recalled(const Tensor &indices, int64_t n, const Recall &like) const
+{
+  const int64_t k = (int64_t)like.memories.size(), p = (int64_t)like.pointers.size();
+  const Tensor rows = indices.narrow(0, 3 * n, n * k), pointer_rows = indices.narrow(0, 3 * n + n * k, n * p);
+  const Tensor ages = indices.slice(0, 3 * n + n * k + n * p).view(at::kFloat).narrow(0, 0, n * p);
+  const int64_t tokens = bank.memories().size(1), width = bank.memories().size(2), per_pointer = bank.pointers().size(1) / width;
+
+  // In float32 whatever the bank's dtype: what upstream's concatenation with float32 pointers promotes to, and
+  // where it has no rule (float16 autocast over a bfloat16 bank on a CPU) the deviation that session.cpp records.
+  const Tensor spatial = bank.memories().index_select(0, rows).view({n, k * tokens, width}).to(at::kFloat);
+  const Tensor pointers = bank.pointers().index_select(0, pointer_rows).view({n, p * per_pointer, width});
+  MemoryTokens out;
+  out.n_spatial = k;
+  out.n_pointer_tokens = p * per_pointer;
+  out.memory = at::cat({spatial, pointers}, 1);
+
+  std::vector<Tensor> pos = {network_.memory_pos_by_age[MemoryBank::n_recent]};
+  for (int age : like.memory_ages)
+    pos.push_back(network_.memory_pos_by_age[age - 1]);
+  const Tensor place = network_.pointer_encoding(ages).unsqueeze(1).expand({-1, per_pointer, -1}).reshape({n, p * per_pointer, width});
+  out.keys = out.memory + at::cat({at::cat(pos).unsqueeze(0).expand({n, -1, -1}), place}, 1);
+  return out;
+}
+
+void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock)
+{
+  const int64_t n = (int64_t)objects.size();
+  if (bank_generation_ != bank.generation()) {
+    graphs_.clear();
+    bank_generation_ = bank.generation();
+  }
+  Batch &b = batches_[n];
+  const Tensor indices = upload(b, objects, recalls, frame_idx);
+
+  Graphs::Key key = {attend_stage, n};
+  for (int x : recalls[0].shape())
+    key.push_back(x);
+  graphs_.run(key, [&] { keep(b.level, network_.attend(context_, features_.level, recalled(indices, n, recalls[0]))); });
+  clock.mark(VB_STAGE_ATTEND);
+
+  graphs_.run({decode_stage, n}, [&] {
+    const SamHeads heads = network_.decode(context_, b.level, features_, {}, true);
+    keep(b.low, heads.low_logits);
+    keep(b.iou, heads.iou);
+    keep(b.score, heads.object_score_logits);
+    keep(b.pointer, heads.obj_ptr);
+  });
+  clock.mark(VB_STAGE_MASK_DECODE);
+
+  // A tracked frame's memory is made from the logits as they came, before holes are filled: vp:785
+  graphs_.run({memorize_stage, n}, [&] {
+    const Tensor memory = network_.memorize(context_, features_, network_.upsample(b.low), b.score, false);
+    bank.memories().index_copy_(0, indices.narrow(0, 0, n), memory.to(bank.memories().scalar_type()));
+    bank.pointers().index_copy_(0, indices.narrow(0, n, n), b.pointer.to(at::kFloat));
+  });
+  for (int object : objects)
+    bank.added(object, frame_idx);
+  clock.mark(VB_STAGE_MEMORIZE);
+
+  const auto show_all = [&] {
+    const Tensor rows = indices.narrow(0, 2 * n, n), facts = at::cat({b.iou.view({n, 1}).to(at::kFloat), b.score.view({n, 1}).to(at::kFloat)}, 1);
+    low_.index_copy_(0, rows, (*fill_)(b.low).squeeze(1));
+    facts_[1].index_copy_(0, rows, facts.view(at::kLong).view({n}));
+  };
+  if (fill_->waits())
+    show_all();
+  else
+    graphs_.run({show_stage, n}, show_all);
+  clock.mark(VB_STAGE_POSTPROCESS);
+}
+
+void Stages::show(int object, const Shown &what)
+{
+  low_[object].copy_(what.low_logits[0][0]);
+  const Tensor facts = at::cat({what.iou.flatten().to(at::kFloat), what.score.flatten().to(at::kFloat)});
+  facts_[1].narrow(0, object, 1).copy_(facts.view(at::kLong));
+}
+
+Shown Stages::shown(int object) const
+{
+  const Tensor facts = facts_[1].narrow(0, object, 1).view(at::kFloat);
+  return {low_.narrow(0, object, 1).unsqueeze(1), facts.narrow(0, 0, 1), facts.narrow(0, 1, 1).view({1, 1})};
+}
+
+void Stages::send(const std::vector<int> &objects)
+{
+  const int64_t w = preprocess_->width();
+  if (non_overlap_ || kernels::usable(context_.precision.device))
+    graphs_.run({bits_stage, w}, [&] { kernels::mask_bits(words_, facts_[0], low_, w, non_overlap_); });
+  else // one map of floats at video size at a time
+    for (int i : objects)
+      kernels::mask_bits(words_.narrow(0, i, 1), facts_[0].narrow(0, i, 1), low_.narrow(0, i, 1), w, false);
+  words_host_ = to_host(words_host_, words_);
+  facts_host_ = to_host(facts_host_, facts_);
+  n_staged_ = 0;
+}
+
+void Stages::write(int object, vb_object_out *out) const
+{
+  const int64_t *facts = facts_host_.data_ptr<int64_t>();
+  float iou_score[2];
+  memcpy(iou_score, &facts[n_objects_ + object], sizeof iou_score);
+  out->active = true;
+  out->nonfinite = facts[object];
+  out->predicted_iou = iou_score[0];
+  out->object_score = iou_score[1];
+  const int64_t n = words_host_.size(1) * words_host_.size(2);
+  memcpy(out->mask->bits, words_host_.data_ptr<int64_t>() + object * n, (size_t)n * sizeof(uint64_t));
+}
+
+} // namespace vb
