@@ -294,7 +294,7 @@ static vb_status on_hello(vb_desk *d, int worker, const vb_hello *h, vb_err *err
     if (!strcmp(h->manifest, d->manifest))
         return VB_OK;
     snprintf(d->last_loss, sizeof d->last_loss,
-             "host %s: the videos in '%.200s' are not those of %s: copy the same split to every host", h->host,
+             "host %s: the videos in '%.200s' are not those of %s: copy the same split to every host (savbench sync --apply)", h->host,
              d->rank->options->split_dir, d->rank->log.host);
     say(d, VB_LOG_ERROR, "%s", d->last_loss);
     return retire(d, worker, err);

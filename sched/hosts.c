@@ -31,18 +31,19 @@ static int count_gpus(void)
     return listed < n ? listed : n;
 }
 
-static vb_status count_slots(int *n, const char *hostfile, vb_err *err)
+vb_status vb_hosts_read(vb_hosts *h, const char *hostfile, vb_err *err)
 {
     FILE *f = fopen(hostfile, "r");
     char line[1024];
     vb_status st = VB_OK;
 
-    *n = 0;
+    *h = (vb_hosts){0};
     if (!f)
         return vb_fail(err, VB_EIO, "host file '%s': %s", hostfile, strerror(errno));
     while (st == VB_OK && fgets(line, sizeof line, f)) {
         char *host, *word, *save = NULL;
         int slots = 1;
+        vb_host *more;
 
         line[strcspn(line, "#\r\n")] = '\0';
         if (!(host = strtok_r(line, " \t", &save)))
@@ -50,11 +51,42 @@ static vb_status count_slots(int *n, const char *hostfile, vb_err *err)
         while ((word = strtok_r(NULL, " \t", &save)) && st == VB_OK)
             if (!strncmp(word, "slots=", 6))
                 st = vb_cli_int(&slots, "slots= in the host file", word + 6, 1, 1024, err);
-        *n += slots;
+        if (st)
+            break;
+        if (strlen(host) >= sizeof more->name)
+            st = vb_fail(err, VB_EARG, "host file '%s': the name '%.64s...' is too long", hostfile, host);
+        else if (!(more = realloc(h->list, (size_t)(h->n + 1) * sizeof *more)))
+            st = vb_fail(err, VB_ENOMEM, "list of hosts");
+        else {
+            h->list = more;
+            more += h->n++;
+            more->slots = slots;
+            strcpy(more->name, host);
+        }
     }
     fclose(f);
-    if (st == VB_OK && *n == 0)
+    if (st == VB_OK && h->n == 0)
         st = vb_fail(err, VB_EARG, "host file '%s' names no host", hostfile);
+    if (st)
+        vb_hosts_deinit(h);
+    return st;
+}
+
+void vb_hosts_deinit(vb_hosts *h)
+{
+    free(h->list);
+    *h = (vb_hosts){0};
+}
+
+static vb_status count_slots(int *n, const char *hostfile, vb_err *err)
+{
+    vb_hosts h;
+    vb_status st = vb_hosts_read(&h, hostfile, err);
+
+    *n = 0;
+    for (int i = 0; st == VB_OK && i < h.n; i++)
+        *n += h.list[i].slots;
+    vb_hosts_deinit(&h);
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "hosts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,27 @@ static bool several_hosts(const vb_options *o)
     return o->hostfile || (nodes && atoi(nodes) > 1);
 }
 
+/* "orin1:2,orin2:1": Open MPI reads a host file's line without slots= as one slot per core, which is no number of GPUs; and
+ * the first host has the coordinator too. */
+static vb_status list_hosts(char **out, const char *hostfile, vb_err *err)
+{
+    vb_hosts h;
+    size_t n = 0;
+    FILE *to;
+    vb_status st = vb_hosts_read(&h, hostfile, err);
+
+    if (st)
+        return st;
+    if (!(to = open_memstream(out, &n))) {
+        vb_hosts_deinit(&h);
+        return vb_fail(err, VB_ENOMEM, "list of hosts");
+    }
+    for (int i = 0; i < h.n; i++)
+        fprintf(to, "%s%s:%d", i ? "," : "", h.list[i].name, h.list[i].slots + (i == 0));
+    vb_hosts_deinit(&h);
+    return fclose(to) ? vb_fail(err, VB_ENOMEM, "list of hosts") : VB_OK;
+}
+
 vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, vb_err *err)
 {
     ssize_t length = readlink("/proc/self/exe", l->self, sizeof l->self - 1);
@@ -39,6 +61,7 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
     vb_status st;
 
     l->argv = NULL;
+    l->hosts = NULL;
     if (!find_mpirun(l->mpirun))
         return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
     if (length <= 0)
@@ -59,11 +82,15 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
     l->argv[n++] = "--bind-to";
     l->argv[n++] = "none";
     if (o->hostfile) {
-        l->argv[n++] = "--hostfile";
-        l->argv[n++] = o->hostfile;
+        if ((st = list_hosts(&l->hosts, o->hostfile, err))) {
+            vb_launch_deinit(l);
+            return st;
+        }
+        l->argv[n++] = "--host";
+        l->argv[n++] = l->hosts;
     }
     if (several_hosts(o)) {
-        l->argv[n++] = "--map-by"; /* rank 0 and the last worker share the first host: each host gets one engine per slot */
+        l->argv[n++] = "--map-by"; /* rank 0 and the last worker share the first host */
         l->argv[n++] = "node";
         l->argv[n++] = "-x";
         l->argv[n++] = "SAVBENCH_SUPERVISED";
@@ -81,5 +108,7 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
 void vb_launch_deinit(vb_launch *l)
 {
     free(l->argv);
+    free(l->hosts);
     l->argv = NULL;
+    l->hosts = NULL;
 }

@@ -8,6 +8,7 @@
 
 typedef struct {
     char mpirun[PATH_MAX], self[PATH_MAX], ranks[16];
+    char *hosts; /* of --host; owned */
     const char **argv; /* NULL-terminated; owned, its strings are borrowed from here and the caller's argv */
 } vb_launch;
 

@@ -11,6 +11,7 @@
 #include "run_command.h"
 #include "score.h"
 #include "slurm_command.h"
+#include "sync_command.h"
 #include "status.h"
 #include "verify.h"
 #include "version.h"
@@ -30,6 +31,7 @@ static const struct {
 } commands[] = {
     {"run", vb_run_main, "track a split with models and dtypes, and record it; resumes"},
     {"plan", vb_plan_main, "what run would do"},
+    {"sync", vb_sync_main, "what the hosts of a run lack of dataset and weights; copies it"},
     {"devices", vb_devices_main, "what each rank of a run would get"},
     {"status", vb_status_main, "what is recorded, and how far the job is that is at it"},
     {"slurm", vb_slurm_main, "a batch script for a Slurm cluster from run's options"},

@@ -1,0 +1,76 @@
+# Four hosts on this machine, for tests; sourced within `unshare --net --mount`. Each has its own network, name and file
+# systems: the test's folder and /tmp are private to it, so that nothing is shared but the programs. `on HOST COMMAND` runs there;
+# $AGENT stands in for ssh.
+hosts_needs() {
+    [ "$(id -u)" = 0 ] || { echo "skipped: not root"; exit 77; }
+    for program in ip unshare nsenter mpirun rsync; do
+        command -v $program >/dev/null || { echo "skipped: no $program"; exit 77; }
+    done
+    unshare --net --mount --uts true 2>/dev/null || { echo "skipped: no namespaces here"; exit 77; }
+}
+
+hosts_start() { # hosts_start FOLDER NAME...: FOLDER holds what the test itself needs
+    H=$1
+    shift
+    mkdir -p "$H"
+    ip link set lo up
+    ip link add switch type bridge
+    ip addr add 10.77.0.254/24 dev switch
+    ip link set switch up
+    echo "127.0.0.1 localhost" >"$H/hosts"
+    n=0
+    for name in "$@"; do
+        n=$((n + 1))
+        echo "10.77.0.$n $name" >>"$H/hosts"
+    done
+    mount --bind "$H/hosts" /etc/hosts
+    n=0
+    for name in "$@"; do
+        n=$((n + 1))
+        unshare --net --mount --uts sh -c '
+            hostname "$1"
+            mount -t tmpfs none /dev/shm
+            mkdir -p "$3/view-$1"
+            mount -t tmpfs none "$3/view-$1"
+            mkdir "$3/view-$1/tmp" "$3/view-$1/work"
+            mount --bind "$3/view-$1/work" "$2"
+            mount --bind "$3/view-$1/tmp" /tmp
+            : >"$3/$1.ready"
+            exec sleep 600' sh "$name" "$PWD" "$H" &
+        echo $! >"$H/$name.pid"
+        tries=0
+        until [ -f "$H/$name.ready" ]; do
+            tries=$((tries + 1))
+            [ $tries -lt 200 ] || { echo "host $name does not come up"; exit 3; }
+            sleep 0.05
+        done
+        ip link add "port$n" type veth peer name eth0 netns $!
+        ip link set "port$n" master switch up
+        nsenter --target $! --net sh -c "ip link set lo up; ip addr add 10.77.0.$n/24 dev eth0; ip link set eth0 up"
+    done
+    # A fresh environment and one string for the far shell, as ssh does it.
+    AGENT=$H/agent
+    cat >"$AGENT" <<EOF
+#!/bin/sh
+while [ "\${1#-}" != "\$1" ]; do
+    case \$1 in -l) shift ;; esac
+    shift
+done
+host=\$1
+shift
+[ -f "$H/\$host.pid" ] || { echo "agent: no host \$host" >&2; exit 255; }
+exec nsenter --target "\$(cat "$H/\$host.pid")" --net --mount --uts -- env -i PATH="$PATH" HOME=/tmp \
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent="$AGENT" ASAN_OPTIONS=detect_leaks=0 sh -c "cd $PWD; \$*"
+EOF
+    chmod +x "$AGENT"
+    export AGENT
+}
+
+on() { "$AGENT" "$@"; }
+
+hosts_stop() {
+    for pid in "${H:-/nonexistent}"/*.pid; do
+        [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null
+    done
+    return 0
+}
