@@ -20,11 +20,11 @@ on orin4 "sh -c 'echo x >>data/JPEGImages_24fps/v064/00003.jpg'"
 on orin1 "$run" 2>err.txt >out.txt || echo "run failed"
 grep -o 'host orin4: .*' err.txt | head -1 | sort -u
 cat out.txt | sed -n 1p
-on orin1 "$BIN/savbench query out \"SELECT count(*) AS trials, sum(host = 'orin4') AS on_orin4 FROM record\" --format csv"
+on orin1 "$BIN/savbench query out \"SELECT count(*) AS trials, sum(host = 'orin4') AS on_orin4 FROM record\" --format csv" | tr -d '\r'
 
 echo "all of them:"
 on orin1 "$BIN/savbench sync --hostfile hosts --split-dir data --rsh '$AGENT' --apply" >/dev/null
 on orin1 "$BIN/savbench devices --hostfile hosts" | awk 'NR > 1 {print $1, $2, $3}'
 on orin1 "$run --repeats 6" 2>>err.txt | sed -n 1p
-on orin1 "$BIN/savbench query out 'SELECT DISTINCT host FROM record ORDER BY 1' --format csv"
+on orin1 "$BIN/savbench query out 'SELECT DISTINCT host FROM record ORDER BY 1' --format csv" | tr -d '\r'
 for host in orin2 orin3 orin4; do on $host "test ! -e out" && echo "$host has no results folder"; done
