@@ -1,8 +1,6 @@
 // The twins of our CUDA kernels, in ATen ops.
 #include "kernels.hpp"
 
-#include "position.hpp"
-
 #include "mask.h"
 
 namespace vb::kernels {
@@ -59,7 +57,16 @@ void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, 
   nonfinite.copy_(at::isfinite(low).logical_not().sum(at::IntArrayRef{1, 2}));
 }
 
-void rotate(const Tensor &out, const Tensor &x, const Tensor &table) { out.copy_(vb::rotate(x, table)); }
+void rotate(const Tensor &out, const Tensor &x, const Tensor &table)
+{
+  const auto pairs = [](const Tensor &t) { return at::view_as_complex(t.unflatten(-1, {t.size(-1) / 2, 2})); };
+  if (out.scalar_type() == at::kFloat) {
+    Tensor to = pairs(out);
+    at::mul_out(to, pairs(x), table);
+  } else {
+    out.copy_(at::view_as_real(pairs(x.to(at::kFloat)) * table).flatten(-2));
+  }
+}
 
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum)
 {

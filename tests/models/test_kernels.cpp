@@ -1,0 +1,162 @@
+// What stands in for our CUDA kernels, and what the kernels are held to on a GPU, against the definitions spelled out.
+#include "torch/kernels.hpp"
+
+#include "mask.h"
+
+#include <cmath>
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+namespace {
+
+using vb::Tensor;
+namespace kernels = vb::kernels;
+
+void assert_near(const Tensor &got, const Tensor &want, double limit)
+{
+  assert_true(got.sizes() == want.sizes());
+  const double off = (got.to(at::kDouble) - want.to(at::kDouble)).abs().max().item<double>();
+  if (!(off <= limit))
+    fail_msg("off by %g", off);
+}
+
+bool bit(const Tensor &words, int64_t object, int64_t y, int64_t x)
+{
+  return (uint64_t)words[object][y][x / 64].item<int64_t>() >> (x % 64) & 1;
+}
+
+void mask_bits_are_signs_at_video_size(void **)
+{
+  at::manual_seed(1);
+  const Tensor low = at::randn({3, 9, 7}), words = at::full({3, 20, 2}, -1, at::kLong), nonfinite = at::full({3}, -1, at::kLong);
+  const Tensor logits = at::upsample_bilinear2d(low.unsqueeze(1), {20, 70}, false).squeeze(1);
+  kernels::mask_bits(words, nonfinite, low, 70, false);
+  for (int64_t i = 0; i < 3; i++)
+    for (int64_t y = 0; y < 20; y++)
+      for (int64_t x = 0; x < 128; x++)
+        assert_int_equal(bit(words, i, y, x), x < 70 && logits[i][y][x].item<float>() > 0);
+  assert_int_equal(nonfinite.sum().item<int64_t>(), 0);
+}
+
+void a_pixel_belongs_to_one_object(void **)
+{
+  Tensor low = at::tensor({2.0f, 1.0f, -1.0f, 3.0f, 2.0f, 4.0f, -2.0f, 3.0f}).view({2, 1, 4}); // object 0: 2 1 -1 3, object 1: 2 4 -2 3
+  const Tensor words = at::zeros({2, 1, 1}, at::kLong), nonfinite = at::zeros({2}, at::kLong);
+  kernels::mask_bits(words, nonfinite, low, 4, true);
+  assert_int_equal(words[0][0][0].item<int64_t>(), 1 | 8); // of equals the first
+  assert_int_equal(words[1][0][0].item<int64_t>(), 2);     // the greatest is below 0: nobody's
+  low[1][0][1] = NAN; // the greatest, but no foreground
+  low[1][0][2] = INFINITY;
+  kernels::mask_bits(words, nonfinite, low, 4, true);
+  assert_int_equal(words[0][0][0].item<int64_t>(), 1 | 8);
+  assert_int_equal(words[1][0][0].item<int64_t>(), 4);
+  assert_int_equal(nonfinite[0].item<int64_t>(), 0);
+  assert_int_equal(nonfinite[1].item<int64_t>(), 2);
+}
+
+void parts_of_attention_make_the_whole(void **)
+{
+  at::manual_seed(2);
+  const Tensor q = at::randn({2, 5, 8}) * 3.0, k = at::randn({2, 12, 8}), v = at::randn({2, 12, 8});
+  const Tensor scores = at::matmul(q, k.transpose(1, 2));
+  std::vector<Tensor> outs, logs;
+  for (int64_t from = 0; from < 12; from += 4) {
+    const Tensor part = scores.slice(2, from, from + 4);
+    outs.push_back(at::matmul(at::softmax(part, 2), v.slice(1, from, from + 4)));
+    logs.push_back(at::logsumexp(part, {2}));
+  }
+  outs.push_back(at::full_like(outs[0], NAN)); // no keys at all
+  logs.push_back(at::full_like(logs[0], -INFINITY));
+  assert_near(kernels::merge_parts(at::stack(outs), at::stack(logs)), at::matmul(at::softmax(scores, 2), v), 1e-5);
+}
+
+void windows_go_back_to_their_places(void **)
+{
+  at::manual_seed(3);
+  const int64_t h = 5, w = 7, c = 8, side = 4;
+  const Tensor map = at::randn({2, h, w, c}), weight = at::ones({c}), bias = at::ones({c});
+  const Tensor normed = kernels::add_norm(map, {}, weight, bias, 1e-6, at::kFloat).out;
+  const Tensor windows = kernels::norm_into_windows(map, side, weight, bias, 1e-6, at::kFloat);
+  assert_int_equal(windows.size(0), 2 * 2 * 2);
+  assert_near(windows[4 + 3][0][2], normed[1][4][6], 0);     // second map, last window
+  assert_near(windows[4 + 3][1], at::zeros({side, c}), 0); // below the map
+  const kernels::Normed back = kernels::add_windows_norm(at::zeros_like(map), windows, weight, bias, 1e-6, at::kFloat);
+  assert_near(back.sum, normed, 0);
+  assert_near(back.out, kernels::add_norm(normed, {}, weight, bias, 1e-6, at::kFloat).out, 1e-6);
+}
+
+void norms_have_mean_and_spread(void **)
+{
+  at::manual_seed(4);
+  const Tensor a = at::randn({2, 6, 16}) * 5.0 + 3.0, b = at::randn({1, 6, 16}).to(at::kHalf), ones = at::ones({16}), zeros = at::zeros({16});
+  const kernels::Normed got = kernels::add_norm(a, b, ones, zeros, 0, at::kFloat);
+  assert_near(got.sum, a + b.to(at::kFloat), 0);
+  assert_near(got.out.mean(2), at::zeros({2, 6}), 1e-5);
+  assert_near(got.out.pow(2).mean(2), at::ones({2, 6}), 1e-5);
+  assert_false(kernels::add_norm(a, b, ones, zeros, 0, at::kHalf, false).sum.defined());
+  const Tensor map = a.view({2, 3, 2, 16}).permute({0, 3, 1, 2}); // channels last
+  const Tensor normed = kernels::add_norm(a, {}, ones, zeros, 1e-6, at::kFloat).out;
+  assert_near(kernels::norm_gelu(map, {}, ones, zeros, 1e-6, at::kFloat).permute({0, 2, 3, 1}).flatten(1, 2),
+              0.5 * normed * (1 + at::erf(normed / std::sqrt(2.0))), 1e-5);
+}
+
+void rotation_in_place_keeps_the_rest(void **)
+{
+  at::manual_seed(5);
+  for (at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const Tensor x = at::randn({2, 1, 7, 4}).to(dtype), before = x.clone(), angle = at::randn({3, 2});
+    const Tensor end = x.slice(2, 4);
+    kernels::rotate(end, end, at::polar(at::ones_like(angle), angle));
+    assert_near(x.slice(2, 0, 4), before.slice(2, 0, 4), 0);
+    const Tensor a = before.slice(2, 4).to(at::kFloat), even = a.slice(3, 0, 4, 2), odd = a.slice(3, 1, 4, 2);
+    const Tensor want = at::stack({even * angle.cos() - odd * angle.sin(), even * angle.sin() + odd * angle.cos()}, 4).flatten(3);
+    assert_near(end, want, dtype == at::kFloat ? 1e-6 : 2e-2);
+  }
+}
+
+void frames_become_images_by_the_table(void **)
+{
+  const int h = 6, w = 9;
+  const int64_t size = 4;
+  const Tensor rgb = at::randint(256, {2, h, w, 3}, at::kLong).to(at::kByte);
+  const kernels::Preprocess preprocess(h, w, size, 2, at::kCPU);
+  Tensor image = at::empty({2, size, size, 3}), bytes = at::empty({size, size, 3}, at::kByte);
+  preprocess(image, rgb);
+  float table[3][256];
+  vb_normalize_table(table);
+  vb_resizer *r = nullptr;
+  vb_err err;
+  assert_int_equal(vb_resizer_create(&r, h, w, (int)size, (int)size, &err), VB_OK);
+  vb_resize_rgb(r, bytes.data_ptr<uint8_t>(), rgb.data_ptr<uint8_t>() + h * w * 3);
+  for (int64_t i = 0; i < size * size * 3; i++)
+    assert_true(image[1].data_ptr<float>()[i] == table[i % 3][bytes.data_ptr<uint8_t>()[i]]);
+  vb_resizer_free(r);
+}
+
+void depthwise_adds_the_residual(void **)
+{
+  at::manual_seed(6);
+  const Tensor x = at::randn({2, 5, 6, 8}).permute({0, 3, 1, 2}), weight = at::randn({8, 1, 3, 3}), bias = at::randn({8});
+  const Tensor y = at::conv2d(x, weight, bias, 1, 1, 1, 8);
+  assert_near(kernels::Depthwise(weight, bias, 1)(x, x), y + x, 1e-5);
+  assert_near(kernels::Depthwise(weight, bias, 2)(x), y.slice(2, 0, 5, 2).slice(3, 0, 6, 2), 1e-5);
+}
+
+} // namespace
+
+int main()
+{
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(mask_bits_are_signs_at_video_size), cmocka_unit_test(a_pixel_belongs_to_one_object),
+      cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
+      cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
+      cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
