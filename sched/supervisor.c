@@ -157,7 +157,8 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
             return st;
         if (s->missing == 0) {
             *code = s->failed ? VB_EXIT_SOME_FAILED : VB_EXIT_OK;
-            return VB_OK;
+            /* The coordinator may have been lost just before or in the middle of it; else nothing is to be done. */
+            return vb_finalize(v->options->out_dir, v->options->state_dir, err);
         }
         if (signal || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) { /* drained; also when a rank was told to */
             *code = VB_EXIT_RESUMABLE;

@@ -1,0 +1,65 @@
+# Random faults while jobs run: engines are killed (KILL, SEGV, ABRT) or stopped, and so are workers, the coordinator and
+# mpirun, each where chance finds it. Whatever happens, the supervisor completes the job: every trial is there once (done, or
+# quarantined when it met three faults), verify finds nothing, no process and no temporary file is left.
+# SAVBENCH_FAULTS=ENGINES:OTHERS faults (default 6:2), in jobs of SAVBENCH_REPEATS (default 12) repetitions.
+. "$TESTS/lib.sh"
+wanted=${SAVBENCH_FAULTS:-6:2}
+engines=${wanted%:*} others=${wanted#*:}
+export SAVBENCH_ENGINE_SILENCE_S=1 OMPI_MCA_orte_base_help_aggregate=0
+STUB="$STUB --repeats ${SAVBENCH_REPEATS:-12} --warmup-frames 0"
+trials=$((8 * ${SAVBENCH_REPEATS:-12}))
+engine_faults=0 other_faults=0 jobs=0 bad=0
+
+one_of() { shuf -n 1 -e "$@"; }
+processes() { # processes NAME: of this test
+    for p in /proc/[0-9]*; do
+        [ "$(readlink "$p/cwd" 2>/dev/null)" = "$PWD" ] || continue
+        case "$(readlink "$p/exe" 2>/dev/null)" in
+        */"$1" | */orterun) [ "$1" = savbench-engine ] && case "$(readlink "$p/exe")" in *orterun) continue ;; esac; echo "${p#/proc/}" ;;
+        esac
+    done
+}
+hit_engine() {
+    victim=$(one_of $(processes savbench-engine)) && [ -n "$victim" ] && kill -"$(one_of KILL SEGV ABRT STOP)" "$victim" 2>/dev/null
+}
+hit_other() { # a rank or mpirun, but not the supervisor
+    victims=
+    for p in $(processes savbench); do
+        [ "$p" = "$job" ] || victims="$victims $p"
+    done
+    [ -n "$victims" ] && kill -KILL "$(one_of $victims)" 2>/dev/null
+}
+problem() {
+    echo "job $jobs: $*"
+    bad=1
+}
+
+while [ $engine_faults -lt $engines ] || [ $other_faults -lt $others ]; do
+    rm -rf out
+    jobs=$((jobs + 1))
+    "$BIN/savbench" run $STUB --workers 2 --quiet >/dev/null 2>job_log &
+    job=$!
+    until_other=$(shuf -i 4-14 -n 1)
+    while kill -0 $job 2>/dev/null; do
+        sleep 0.2
+        until_other=$((until_other - 1))
+        if [ $until_other -le 0 ] && [ $other_faults -lt $others ]; then
+            hit_other && other_faults=$((other_faults + 1))
+            until_other=$(shuf -i 10-30 -n 1)
+        elif [ $engine_faults -lt $engines ]; then
+            hit_engine && engine_faults=$((engine_faults + 1))
+        fi
+    done
+    rc=0
+    wait $job || rc=$?
+    [ $rc -le 1 ] || problem "exit code $rc"
+    [ "$(sql "SELECT count(*) FROM trial WHERE status <> 'failed'" | tail -1 | tr -d '\r')" = $trials ] || problem "a trial is missing"
+    [ "$(find out/shards -name '*.h5' | wc -l)" = "$(sql "SELECT count(*) FROM trial WHERE status = 'done'" | tail -1 | tr -d '\r')" ] || problem "shards and rows differ"
+    [ $rc = 0 ] || sql "SELECT count(*) AS quarantined FROM trial WHERE status = 'quarantined'" >&2
+    "$BIN/savbench" verify out >verified || problem "$(cat verified)"
+    wait_until 5 none_left || problem "processes are left: $(ours)"
+    [ -z "$(find out -name '.tmp-*' -o -name '*-wal')" ] || problem "files are left"
+    [ $bad = 0 ] || { cat job_log >&2; break; }
+done
+echo "$jobs jobs, $engine_faults faults of engines, $other_faults of ranks and mpirun" >&2
+[ $bad = 0 ] && echo "all there once, nothing left"

@@ -1,0 +1,18 @@
+# Two live coordinators on one output folder: while the lock holds, the second is refused by name. Where the lock is of no
+# use (here it is taken away, as on a file system without locks), the second one fences the first: that one can write no more
+# and ends with an error, the second completes, and every result is there once.
+. "$TESTS/lib.sh"
+SAVBENCH_STUB_FAULT=sleep:112:9 exec_job 1 --quiet >/dev/null 2>first &
+first=$!
+wait_until 30 shards_at_least 1 || exit 1
+code job 1 --quiet 2>second
+grep -c "is being written by [0-9]*@" second
+rm out/.lock
+code job 1 --quiet
+trials
+rc=0
+wait $first || rc=$?
+echo "exit $rc"
+grep -o "another savbench has taken over 'out'" first
+code "$BIN/savbench" verify out
+wait_until 10 none_left && echo "no process left"
