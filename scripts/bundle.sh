@@ -41,7 +41,9 @@ cmake --install "$build" --prefix "$top" > /dev/null
 mkdir -p "$top/bin" "$top/lib"
 # what gpu_check.sh takes along
 [ ! -f "$build/kernel_names.so" ] || cp "$build/kernel_names.so" "$top/lib/"
-[ ! -f "$build/test_holes_cuda" ] || cp "$build/test_holes_cuda" "$top/bin/"
+for program in test_holes_cuda test_kernels_cuda; do
+    [ ! -f "$build/$program" ] || cp "$build/$program" "$top/bin/"
+done
 
 # --- Open MPI: what a run on one machine or over TCP takes, at the same places below its prefix ------------------------
 

@@ -4,10 +4,10 @@
 #   bash scripts/gpu_check.sh [--bundle FILE.tar.gz] [--out DIR] [--oracle DIR] [--sizes LIST] [--quick]
 #
 # Builds from source (or takes a bundle, see bundle.sh; then nothing but python3 with that torch is needed) and runs: the
-# doctor, hole filling by CUDA against the CPU code, the demo whole in float32, tf32, float16 and bfloat16, the golden
-# cases in float32 (python3 with h5py; more of them with --oracle, a folder with cases/ and clips/), the attention proof
-# against the kernels that were launched, and a long video for flat memory. One log per step and SUMMARY.txt lie in DIR
-# (default out/gpu-check).
+# doctor, hole filling by CUDA against the CPU code, our other kernels against libtorch's ops, the demo whole in float32,
+# tf32, float16 and bfloat16, the golden cases in float32 (python3 with h5py; more of them with --oracle, a folder with
+# cases/ and clips/), the attention proof against the kernels that were launched, and a long video for flat memory. One
+# log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
 #   --sizes   image sizes that are timed (default 512,1024)
 #   --quick   13 frames of each clip, and 400 frames for 2000
 # Exit code: 0 when no step failed.
@@ -36,14 +36,14 @@ if [ -n "$bundle" ]; then
     tar -C "$unpacked" -xzf "$bundle" || exit 3
     savbench=$unpacked/savbench/savbench
     witness=$unpacked/savbench/lib/kernel_names.so
-    holes=$unpacked/savbench/bin/test_holes_cuda
+    programs=$unpacked/savbench/bin
 else
     deps_system --tests
     deps_torch
     deps_build release
     savbench=$VB_ROOT/build/release/savbench
     witness=$VB_ROOT/build/release/kernel_names.so
-    holes=$VB_ROOT/build/release/test_holes_cuda
+    programs=$VB_ROOT/build/release
 fi
 python=$(deps_test_python)
 
@@ -89,15 +89,26 @@ check_proof() { # DTYPE
     "$python" tests/gpu/proof.py --attention "$to/attention.csv" --kernels "$to/kernels.txt" ${want[@]+"${want[@]}"}
 }
 
-# Hole filling by our kernel against the CPU code, on 10 000 masks.
-check_holes() {
-    [ -x "$holes" ] || { echo "this build has no CUDA kernels of its own (no nvcc when it was made)" && return 77; }
-    "$holes"
+# test_holes_cuda: hole filling by our kernel against the CPU code, on 10 000 masks. test_kernels_cuda: our other kernels
+# against their twins in libtorch, which a program from a bundle finds by path alone.
+check_kernels() { # PROGRAM
+    local libraries
+    [ -x "$programs/$1" ] || { echo "this build has no CUDA kernels of its own (no nvcc when it was made)" && return 77; }
+    if [ -n "$bundle" ]; then
+        libraries=$("${VB_PYTHON:-python3}" -c 'import glob, importlib.util as u, os; d = os.path.dirname(u.find_spec("torch").origin); print(":".join([d + "/lib"] + glob.glob(os.path.dirname(d) + "/nvidia/*/lib")))' 2> /dev/null)
+        for folder in "$unpacked/savbench/lib" "$unpacked"/savbench/torch/lib "$unpacked"/savbench/nvidia/*/lib; do
+            libraries=$folder${libraries:+:$libraries}
+        done
+        LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$programs/$1"
+    else
+        "$programs/$1"
+    fi
 }
 
 note "savbench GPU check, $(date -u +%Y-%m-%dT%H:%MZ), $(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null | head -n 1)"
 step doctor "$savbench" doctor
-step holes check_holes
+step holes check_kernels test_holes_cuda
+step kernels check_kernels test_kernels_cuda
 step golden-float32 "$python" tests/golden/run.py --savbench "$savbench" --device cuda ${oracle:+--set all --oracle "$oracle"}
 step golden-half "$python" tests/golden/run.py --savbench "$savbench" --device cuda --half ${oracle:+--set all --oracle "$oracle"}
 for d in float32 float16 bfloat16; do step "proof-$d" check_proof "$d"; done
