@@ -15,7 +15,7 @@ static bool numbers_rows(const char *column)
 static bool same_value(sqlite3_stmt *a, sqlite3_stmt *b, int i)
 {
     double x, y;
-    int type = sqlite3_column_type(a, i);
+    int type = sqlite3_column_type(a, i), n;
 
     if (type != sqlite3_column_type(b, i))
         return false;
@@ -29,8 +29,9 @@ static bool same_value(sqlite3_stmt *a, sqlite3_stmt *b, int i)
     case SQLITE_NULL:
         return true;
     default:
-        return sqlite3_column_bytes(a, i) == sqlite3_column_bytes(b, i) &&
-               memcmp(sqlite3_column_blob(a, i), sqlite3_column_blob(b, i), (size_t)sqlite3_column_bytes(a, i)) == 0;
+        n = sqlite3_column_bytes(a, i); /* of nothing there is no address */
+        return n == sqlite3_column_bytes(b, i) &&
+               (n == 0 || memcmp(sqlite3_column_blob(a, i), sqlite3_column_blob(b, i), (size_t)n) == 0);
     }
 }
 
