@@ -45,5 +45,6 @@ void check_windows(Report &r);
 void check_norm_gelu(Report &r);
 void check_merge(Report &r);
 void check_depthwise(Report &r);
+void check_excite(Report &r);
 
 #endif

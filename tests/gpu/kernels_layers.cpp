@@ -157,3 +157,20 @@ void check_depthwise(Report &r)
       }
     }
 }
+
+void check_excite(Report &r)
+{
+  const struct {
+    int64_t b, c, reduced, h, w;
+  } shapes[] = {{1, 48, 16, 256, 256}, {1, 96, 24, 128, 128}, {1, 192, 48, 64, 64}, {4, 384, 96, 32, 32}, {2, 8, 8, 3, 5}, {1, 1024, 256, 9, 8}, {3, 20, 4, 1, 1}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : dtypes) {
+      const Tensor x = map_on_gpu(s.b, s.c, s.h, s.w, dtype) + on_gpu({1, s.c, 1, 1}, dtype); // means that do not vanish
+      const Tensor down = on_gpu({s.reduced, s.c, 1, 1}, dtype) / std::sqrt((double)s.c), up = on_gpu({s.c, s.reduced, 1, 1}, dtype) / std::sqrt((double)s.reduced);
+      const kernels::SqueezeExcite excite(down, on_gpu({s.reduced}, dtype), up, on_gpu({s.c}, dtype));
+      const std::string name = "squeeze and excitation " + shape_of(x);
+      r.compare(name, excite(x), excite.plain(x.to(at::kFloat)).to(dtype), rounding(dtype));
+      if (s.h >= 32 && dtype != at::kHalf)
+        r.time(name, [&] { excite(x); }, [&] { excite.plain(x); });
+    }
+}

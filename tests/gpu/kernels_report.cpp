@@ -16,6 +16,7 @@ const std::vector<Group> groups = {
     {"layer norm and gelu", check_norm_gelu},
     {"merge", check_merge},
     {"depthwise", check_depthwise},
+    {"squeeze and excitation", check_excite},
 };
 
 std::string shape_of(const Tensor &t)

@@ -148,6 +148,15 @@ void depthwise_adds_the_residual(void **)
   assert_near(kernels::Depthwise(weight, bias, 2)(x), y.slice(2, 0, 5, 2).slice(3, 0, 6, 2), 1e-5);
 }
 
+void a_gate_is_made_of_all_channels(void **)
+{
+  at::manual_seed(7);
+  const Tensor x = at::randn({2, 3, 4, 8}).permute({0, 3, 1, 2}), down = at::randn({4, 8, 1, 1}), up = at::randn({8, 4, 1, 1}), a = at::randn({4}), b = at::randn({8});
+  const Tensor hidden = (at::matmul(x.mean(at::IntArrayRef{2, 3}), down.flatten(1).t()) + a).clamp_min(0);
+  const Tensor gate = 1 / (1 + (-(at::matmul(hidden, up.flatten(1).t()) + b)).exp());
+  assert_near(kernels::SqueezeExcite(down, a, up, b)(x), x * gate.view({2, 8, 1, 1}), 1e-5);
+}
+
 } // namespace
 
 int main()
@@ -157,6 +166,7 @@ int main()
       cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
       cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
+      cmocka_unit_test(a_gate_is_made_of_all_channels),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -92,6 +92,19 @@ private:
   Tensor bias_;   // [C] float32
 };
 
+// Squeeze and excitation of channels-last maps: x times a gate per channel, made from the means of all.
+class SqueezeExcite {
+public:
+  SqueezeExcite() = default;
+  // down [R, C, 1, 1] and up [C, R, 1, 1] with their biases: weights of the dtype that maps will have
+  SqueezeExcite(const Tensor &down, const Tensor &down_bias, const Tensor &up, const Tensor &up_bias);
+  Tensor operator()(const Tensor &x) const; // [B, C, H, W]; rounded once
+  Tensor plain(const Tensor &x) const;      // rounded after every op
+
+private:
+  Tensor down_, down_bias_, up_, up_bias_;
+};
+
 namespace plain {
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
 Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);

@@ -5,6 +5,7 @@
 #include "kernels_call.hpp"
 
 #include "depthwise_cuda.h"
+#include "excite_cuda.h"
 #include "merge_cuda.h"
 #include "norm_cuda.h"
 #endif
@@ -173,6 +174,31 @@ Tensor Depthwise::operator()(const Tensor &x, const Tensor &residual) const
   }
 #endif
   return plain(x, residual);
+}
+
+SqueezeExcite::SqueezeExcite(const Tensor &down, const Tensor &down_bias, const Tensor &up, const Tensor &up_bias)
+    : down_(down.contiguous()), down_bias_(down_bias), up_(up.contiguous()), up_bias_(up_bias)
+{
+}
+
+Tensor SqueezeExcite::operator()(const Tensor &x) const
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const auto last = at::MemoryFormat::ChannelsLast;
+  const vb_cuda_excite_shape shape = {(int)x.size(0), (int)(x.size(2) * x.size(3)), (int)x.size(1), (int)down_.size(0)};
+  if (runs_here(x) && x.is_contiguous(last) && aligned(x) && vb_cuda_excite_takes(&shape) && down_.scalar_type() == x.scalar_type() &&
+      up_.scalar_type() == x.scalar_type() && are_rows(down_) && are_rows(up_)) {
+    Tensor out = at::empty(x.sizes(), x.options(), last);
+    const int64_t bytes = (int64_t)vb_cuda_excite_workspace(&shape);
+    const Tensor workspace = at::empty({bytes}, x.options().dtype(at::kByte));
+    vb_err err;
+    check(vb_cuda_excite(out.data_ptr(), x.data_ptr(), dtype_of(x), &shape, down_.data_ptr(), down_bias_.data_ptr(), up_.data_ptr(), up_bias_.data_ptr(),
+                         workspace.data_ptr(), (size_t)bytes, stream_of(x), &err),
+          err);
+    return out;
+  }
+#endif
+  return plain(x);
 }
 
 } // namespace vb::kernels

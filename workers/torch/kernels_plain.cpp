@@ -22,6 +22,13 @@ Tensor Depthwise::plain(const Tensor &x, const Tensor &residual) const
   return residual.defined() ? y + residual : y;
 }
 
+Tensor SqueezeExcite::plain(const Tensor &x) const
+{
+  const auto as = [&x](const Tensor &t) { return t.to(x.scalar_type()); };
+  const Tensor hidden = at::relu(at::conv2d(x.mean({2, 3}, true), as(down_), as(down_bias_)));
+  return x * at::conv2d(hidden, as(up_), as(up_bias_)).sigmoid();
+}
+
 namespace plain {
 
 namespace {
