@@ -350,6 +350,15 @@ static vb_status on_result(vb_desk *d, int worker, const vb_msg *m, const uint8_
     return st;
 }
 
+/* The end of a worker's lease; the one that was reserved for it, if any, begins. */
+static void release(vb_desk *d, int worker, double seconds, bool kept)
+{
+    vb_lease_release(d->leases, worker, seconds, kept);
+    vb_lease_renew(d->leases, worker, vb_lease_held(d->leases, worker), now_s(), d->ttl_s);
+    d->workers[worker].leased_ms = vb_now_ms();
+    d->shown[worker].video = NULL;
+}
+
 static vb_attempt attempt_by(const desk_worker *w, const char *device, const char *outcome, const char *detail)
 {
     vb_attempt a = {.last_frame = -1};
@@ -409,8 +418,7 @@ static vb_status on_done(vb_desk *d, int worker, const vb_msg *m, vb_err *err)
         }
     if (refused)
         vb_lease_avoid(d->leases, worker);
-    vb_lease_release(d->leases, worker, (vb_now_ms() - w->leased_ms) / 1000, true);
-    d->shown[worker].video = NULL;
+    release(d, worker, (vb_now_ms() - w->leased_ms) / 1000, true);
     return VB_OK;
 }
 
@@ -419,10 +427,9 @@ static void on_returned(vb_desk *d, int worker, const vb_msg *m)
 {
     int block, trial;
 
-    if (vb_lease_check(d->leases, worker, m->epoch, 0, &block, &trial, NULL))
-        return;
-    vb_lease_release(d->leases, worker, 0, true);
-    d->shown[worker].video = NULL;
+    if (!vb_lease_unreserve(d->leases, worker, m->epoch) &&
+        vb_lease_check(d->leases, worker, m->epoch, 0, &block, &trial, NULL) == VB_OK)
+        release(d, worker, 0, true);
 }
 
 static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8_t *payload, vb_err *err)
@@ -437,7 +444,6 @@ static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8
         return st;
     if (vb_lease_check(d->leases, worker, m->epoch, death.trial < 0 ? 0 : death.trial, &block, &trial, NULL))
         return VB_OK;
-    d->shown[worker].video = NULL;
     a = attempt_by(w, death.device, death.trial < 0 ? "no_start" : death.outcome, death.detail);
     a.signal = death.signal;
     a.exit_code = death.exit_code;
@@ -452,13 +458,13 @@ static vb_status on_attempt(vb_desk *d, int worker, const vb_msg *m, const uint8
         snprintf(d->last_loss, sizeof d->last_loss, "%s: %.200s%s%.200s", w->hello.host, death.detail,
                  death.log[0] ? "; last words: " : "", death.log);
         say(d, VB_LOG_WARN, "r%d: the engine did not start: %s", worker + 1, death.detail);
-        vb_lease_release(d->leases, worker, 0, false);
+        release(d, worker, 0, false);
         if ((st = vb_store_attempt(d->r->store, &d->r->plan->blocks[block].trials[trial], &a, err)))
             return st;
         return ++w->failed_starts < MAX_FAILED_STARTS ? VB_OK : retire(d, worker, err);
     }
     st = count_kill(d, block, trial, &a, err);
-    vb_lease_release(d->leases, worker, 0, false);
+    release(d, worker, 0, false);
     return st;
 }
 
@@ -576,7 +582,6 @@ static vb_status grant(vb_desk *d, int worker, const vb_lease *l, vb_err *err)
     st = send(d, worker, VB_MSG_LEASE, l->epoch, text, strlen(text), err);
     free(text);
     d->workers[worker].waiting = false;
-    d->workers[worker].leased_ms = vb_now_ms();
     return st;
 }
 
@@ -605,11 +610,16 @@ vb_status vb_desk_round(vb_desk *d, bool *busy, vb_err *err)
 
     if ((st = take_in(d, busy, err)) || (st = take_back(d, busy, err)))
         return st;
-    for (int i = 0; i < d->n_workers && st == VB_OK && !d->draining; i++)
-        if (d->workers[i].waiting && vb_lease_take(d->leases, i, now_s(), d->ttl_s, &l)) {
-            *busy = true;
-            st = grant(d, i, &l, err);
-        }
+    for (int i = 0; i < d->n_workers && st == VB_OK && !d->draining; i++) {
+        bool held = vb_lease_holds(d->leases, i); /* it asks ahead, while its last trial runs */
+
+        if (!d->workers[i].waiting || !(held ? vb_lease_reserve(d->leases, i, &l) : vb_lease_take(d->leases, i, now_s(), d->ttl_s, &l)))
+            continue;
+        *busy = true;
+        if (!held)
+            d->workers[i].leased_ms = vb_now_ms();
+        st = grant(d, i, &l, err);
+    }
     if (st == VB_OK && vb_now_ms() >= d->beat_ms) {
         vb_heartbeat b = heartbeat(d);
 

@@ -30,6 +30,10 @@ typedef struct {
     bool gone; /* retired, or silent since a lease of its ran out */
     int n_index;
     int *index; /* trials of the block when it was leased, owned */
+    int next_block; /* reserved, -1: none; the rest likewise */
+    uint64_t next_epoch;
+    int next_n;
+    int *next_index;
 } worker_state;
 
 struct vb_lease_table {
@@ -139,8 +143,9 @@ vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_worke
         if (!(t->setups[i].heap = calloc((size_t)counts[i] + 1, sizeof(int))))
             goto nomem;
     for (int w = 0; w < n_workers; w++) {
-        t->workers[w].block = t->workers[w].setup = -1;
-        if (!(t->workers[w].index = calloc((size_t)widest + 1, sizeof(int))))
+        t->workers[w].block = t->workers[w].setup = t->workers[w].next_block = -1;
+        if (!(t->workers[w].index = calloc((size_t)widest + 1, sizeof(int))) ||
+            !(t->workers[w].next_index = calloc((size_t)widest + 1, sizeof(int))))
             goto nomem;
     }
     free(counts);
@@ -163,8 +168,10 @@ void vb_lease_free(vb_lease_table *t)
     }
     for (int i = 0; t->setups && i < t->n_setups; i++)
         free(t->setups[i].heap);
-    for (int w = 0; t->workers && w < t->n_workers; w++)
+    for (int w = 0; t->workers && w < t->n_workers; w++) {
         free(t->workers[w].index);
+        free(t->workers[w].next_index);
+    }
     free(t->blocks);
     free(t->setups);
     free(t->workers);
@@ -278,6 +285,59 @@ static int choose_setup(const vb_lease_table *t, const worker_state *w)
     return best;
 }
 
+static int list_pending(int *index, const vb_lease_table *t, int block)
+{
+    int n = 0;
+
+    for (int i = 0; i < t->plan->blocks[block].n_trials; i++)
+        if (t->blocks[block].state[i] == VB_LEASE_PENDING)
+            index[n++] = i;
+    return n;
+}
+
+bool vb_lease_reserve(vb_lease_table *t, int worker, vb_lease *out)
+{
+    worker_state *w = &t->workers[worker];
+
+    if (w->block < 0 || w->next_block >= 0 || w->setup < 0 || (w->next_block = take_from(t, &t->setups[w->setup], worker)) < 0)
+        return false;
+    w->next_epoch = ++t->epoch;
+    w->next_n = list_pending(w->next_index, t, w->next_block);
+    *out = (vb_lease){w->next_block, w->next_epoch, w->next_n, w->next_index, false};
+    return true;
+}
+
+bool vb_lease_unreserve(vb_lease_table *t, int worker, uint64_t epoch)
+{
+    worker_state *w = &t->workers[worker];
+
+    if (w->next_block < 0 || w->next_epoch != epoch)
+        return false;
+    queue_push(t, w->next_block);
+    w->next_block = -1;
+    return true;
+}
+
+uint64_t vb_lease_held(const vb_lease_table *t, int worker)
+{
+    return t->workers[worker].block < 0 ? 0 : t->workers[worker].epoch;
+}
+
+static void promote(vb_lease_table *t, worker_state *w)
+{
+    int *spare = w->index;
+
+    if (w->next_block < 0)
+        return;
+    w->block = w->next_block;
+    w->epoch = w->next_epoch;
+    w->n_index = w->next_n;
+    w->index = w->next_index;
+    w->next_index = spare;
+    w->next_block = -1;
+    hold(t, w, t->blocks[w->block].setup);
+}
+
 bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out)
 {
     worker_state *w = &t->workers[worker];
@@ -285,6 +345,7 @@ bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb
 
     build_queues(t);
     w->gone = false;
+    vb_lease_unreserve(t, worker, w->next_epoch);
     if (w->block >= 0)
         vb_lease_release(t, worker, 0, true);
     memset(t->barred, 0, (size_t)t->n_setups * sizeof *t->barred);
@@ -298,10 +359,7 @@ bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb
     w->block = block;
     w->epoch = ++t->epoch;
     w->deadline_s = now_s + ttl_s;
-    w->n_index = 0;
-    for (int i = 0; i < t->plan->blocks[w->block].n_trials; i++)
-        if (t->blocks[w->block].state[i] == VB_LEASE_PENDING)
-            w->index[w->n_index++] = i;
+    w->n_index = list_pending(w->index, t, w->block);
     out->block = w->block;
     out->epoch = w->epoch;
     out->n_trials = w->n_index;
@@ -367,6 +425,7 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
     }
     if (!kept)
         hold(t, w, -1);
+    promote(t, w);
 }
 
 /* Out of memory only means that the block may come back to the same worker. */
@@ -403,6 +462,7 @@ bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, u
         *block = w->block;
         *epoch = w->epoch;
         vb_lease_avoid(t, i);
+        vb_lease_unreserve(t, i, w->next_epoch);
         w->gone = true;
         vb_lease_release(t, i, 0, false);
         return true;

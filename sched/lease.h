@@ -1,7 +1,8 @@
 /* Lease table: which block is whose, until when, and what is left of it. A plain data structure: no MPI, no clock,
  * no store; the coordinator tells it the time and what happened.
  *
- * Rules: a worker holds one lease at a time. It gets blocks of the setup that it holds, longest first, and another
+ * Rules: a worker holds one lease at a time, and may have one more block of the same setup reserved, which becomes its
+ * lease when that one ends. It gets blocks of the setup that it holds, longest first, and another
  * setup (the one with most work left per holder) only when none is queued. Every lease has an epoch that is never used
  * again; what comes under another epoch, or from another worker, is refused. A trial that brought its engine down
  * VB_LEASE_MAX_KILLS times is quarantined. A block that a worker's engine died of, or was lost in, goes to another worker
@@ -41,6 +42,12 @@ bool vb_lease_mark_kills(vb_lease_table *t, int block, int trial, int kills);
  * worker because this one was lost in it). A lease that the worker still holds is released first. */
 bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out);
 
+/* Reserves the block that the worker is to have next, under an epoch of its own; false: it holds no lease, has one reserved
+ * already, or there is none of its setup. */
+bool vb_lease_reserve(vb_lease_table *t, int worker, vb_lease *out);
+/* Queues it again; false: that was not reserved. */
+bool vb_lease_unreserve(vb_lease_table *t, int worker, uint64_t epoch);
+
 /* Whether worker holds block under epoch, and which trial of the plan's block its trial is. VB_EARG says why not. */
 vb_status vb_lease_check(const vb_lease_table *t, int worker, uint64_t epoch, int leased_trial, int *block, int *trial,
                          vb_err *err);
@@ -50,7 +57,7 @@ void vb_lease_renew(vb_lease_table *t, int worker, uint64_t epoch, double now_s,
 void vb_lease_finish(vb_lease_table *t, int block, int trial, vb_lease_trial state);
 /* Counts one engine lost to a trial; true when that quarantines it. */
 bool vb_lease_killed(vb_lease_table *t, int block, int trial);
-/* The worker's lease ends: what is pending is queued again. seconds: how long the block took when it was run whole
+/* The worker's lease ends, and what is reserved for it becomes its lease: what is pending is queued again. seconds: how long the block took when it was run whole
  * (corrects the cost model), 0: not to be learnt from. kept: the engine still holds the setup. */
 void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
 /* The worker was lost in the block that it holds: it does not get it again as long as there is another. */
@@ -59,7 +66,9 @@ void vb_lease_avoid(vb_lease_table *t, int worker);
 void vb_lease_retire(vb_lease_table *t, int worker);
 /* Every worker is retired, or silent since its lease ran out. */
 bool vb_lease_all_gone(const vb_lease_table *t);
-/* Ends one lease whose deadline has passed; false: none has. */
+/* The epoch that the worker holds, 0: none. */
+uint64_t vb_lease_held(const vb_lease_table *t, int worker);
+/* Ends one lease whose deadline has passed, and its worker's reservation; false: none has. */
 bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch);
 
 vb_lease_trial vb_lease_state(const vb_lease_table *t, int block, int trial);

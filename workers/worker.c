@@ -45,6 +45,9 @@ typedef struct {
     vb_block block;
     bool *ended; /* [block.n_trials] result or failure is on its way */
     vb_progress last; /* trial -1: none yet */
+    uint64_t next_epoch; /* of the block that is reserved for later, 0: none */
+    char *next_text;     /* as it came, owned */
+    bool asked;          /* for a block, without an answer yet */
     double trial_ms, heard_ms, forwarded_ms; /* when the trial began, the engine spoke, progress was forwarded */
     bool quit, draining, cut;
     int signals; /* that came to this rank */
@@ -110,21 +113,54 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
     }
 }
 
-static vb_status ask_for_work(worker *w, vb_err *err)
+static void drop_next(worker *w)
 {
+    free(w->next_text);
+    w->next_text = NULL;
+    w->next_epoch = 0;
+}
+
+static vb_status ask(worker *w, vb_err *err)
+{
+    if (w->draining || w->asked || w->next_epoch)
+        return VB_OK;
+    w->asked = true;
+    return tell(w, VB_MSG_REQUEST, 0, NULL, err);
+}
+
+static vb_status take_lease(worker *w, uint64_t epoch, const uint8_t *text, size_t n, vb_err *err);
+
+/* The block is over: on with the reserved one, or with one that has to be asked for. */
+static vb_status go_on(worker *w, vb_err *err)
+{
+    char *text = w->next_text;
+    uint64_t epoch = w->next_epoch;
+    vb_status st;
+
     drop_lease(w);
-    return w->draining ? VB_OK : tell(w, VB_MSG_REQUEST, 0, NULL, err);
+    if (!epoch)
+        return ask(w, err);
+    w->next_text = NULL;
+    w->next_epoch = 0;
+    st = take_lease(w, epoch, (const uint8_t *)text, strlen(text), err);
+    free(text);
+    return st;
 }
 
 /* The trial that runs may end. An engine that has no room for the word is as good as told: it is being replaced or ends,
  * and the coordinator's patience is limited. */
-static void drain(worker *w)
+static vb_status drain(worker *w, vb_err *err)
 {
     bool sent;
+    vb_status st = VB_OK;
 
     if (!w->draining && w->epoch && w->child.pid)
         (void)vb_channel_send(w->child.sock, VB_MSG_DRAIN, w->epoch, NULL, 0, -1, false, &sent, NULL);
     w->draining = true;
+    if (w->next_epoch)
+        st = tell(w, VB_MSG_RETURNED, w->next_epoch, NULL, err);
+    drop_next(w);
+    return st;
 }
 
 /* The engine is gone or has to go (why: "hang"). With a lease, that is an attempt to report. */
@@ -151,13 +187,12 @@ static vb_status lose_engine(worker *w, const char *why, vb_err *err)
         snprintf(d.device, sizeof d.device, "%s", w->device);
         if (strcmp(d.outcome, "usage")) /* the coordinator ends the run with these words */
             vb_log(&w->r->log, VB_LOG_WARN, "lost the engine: %s%s%.300s", d.detail, d.log[0] ? "; last words: " : "", d.log);
-        if ((st = vb_death_to_json(&text, &d, err)) || (st = tell(w, VB_MSG_ATTEMPT, w->epoch, text, err)) ||
-            (st = ask_for_work(w, err)))
+        if ((st = vb_death_to_json(&text, &d, err)) || (st = tell(w, VB_MSG_ATTEMPT, w->epoch, text, err)))
             return st;
     }
     w->engine_up = false;
     w->fault.code[0] = '\0';
-    return VB_OK;
+    return w->epoch ? go_on(w, err) : VB_OK;
 }
 
 static vb_status start_engine(worker *w, vb_err *err)
@@ -193,8 +228,6 @@ static vb_status take_lease(worker *w, uint64_t epoch, const uint8_t *text, size
     vb_err why = {0};
     vb_status st;
 
-    if (w->epoch)
-        return vb_fail(err, VB_EFORMAT, "a second lease while one is held");
     if ((st = vb_block_from_json(&w->block, (const char *)text, n, err)))
         return st;
     if (!(w->ended = calloc((size_t)w->block.n_trials, sizeof *w->ended)))
@@ -218,6 +251,20 @@ static vb_status take_lease(worker *w, uint64_t epoch, const uint8_t *text, size
         snprintf(w->fault.reason, sizeof w->fault.reason, "%s", why.msg);
     }
     return lose_engine(w, NULL, err);
+}
+
+static vb_status keep_for_later(worker *w, uint64_t epoch, const uint8_t *text, size_t n, vb_err *err)
+{
+    if (w->next_epoch)
+        return vb_fail(err, VB_EFORMAT, "a third lease while two are held");
+    if (w->draining)
+        return tell(w, VB_MSG_RETURNED, epoch, NULL, err);
+    if (!(w->next_text = malloc(n + 1)))
+        return vb_fail(err, VB_ENOMEM, "lease of %zu bytes", n);
+    memcpy(w->next_text, text, n);
+    w->next_text[n] = '\0';
+    w->next_epoch = epoch;
+    return VB_OK;
 }
 
 static vb_status say_hello(worker *w, const char *coordinator, vb_err *err)
@@ -259,9 +306,11 @@ static vb_status on_coordinator(worker *w, const vb_msg *m, const uint8_t *paylo
         memcpy(w->run_id, welcome.run_id, sizeof w->run_id);
         if ((st = say_hello(w, welcome.host, err)))
             return st;
-        return ask_for_work(w, err);
+        return ask(w, err);
     case VB_MSG_LEASE:
-        return take_lease(w, m->epoch, payload, m->length, err);
+        w->asked = false;
+        return w->epoch ? keep_for_later(w, m->epoch, payload, m->length, err)
+                        : take_lease(w, m->epoch, payload, m->length, err);
     case VB_MSG_ACK:
     case VB_MSG_NACK:
         if ((st = vb_verdict_decode(&v, payload, m->length, err)))
@@ -275,10 +324,10 @@ static vb_status on_coordinator(worker *w, const vb_msg *m, const uint8_t *paylo
             kill(w->child.pid, SIGKILL);
         vb_child_end(&w->child, 0, &w->r->log);
         w->engine_up = false;
-        return ask_for_work(w, err);
+        drop_next(w); /* taken back with it */
+        return go_on(w, err);
     case VB_MSG_DRAIN:
-        drain(w);
-        return VB_OK;
+        return drain(w, err);
     case VB_MSG_QUIT:
         w->quit = true;
         return VB_OK;
@@ -289,11 +338,16 @@ static vb_status on_coordinator(worker *w, const vb_msg *m, const uint8_t *paylo
 
 static vb_status on_progress(worker *w, const vb_progress *p, const uint8_t *payload, vb_err *err)
 {
+    vb_status st;
+
     if (p->trial >= w->block.n_trials)
         return vb_fail(err, VB_EFORMAT, "PROGRESS of trial %d of %d", p->trial, w->block.n_trials);
     if (p->trial != w->last.trial)
         w->trial_ms = w->heard_ms;
     w->last = *p;
+    /* Ahead, so that the engine need not wait between blocks; not sooner: what is reserved, no other worker can have. */
+    if (p->trials_left == 1 && (st = ask(w, err)))
+        return st;
     if (w->heard_ms - w->forwarded_ms < FORWARD_MS)
         return VB_OK;
     w->forwarded_ms = w->heard_ms;
@@ -361,7 +415,7 @@ static vb_status on_engine(worker *w, const vb_msg *m, uint8_t *payload, int fd,
     case VB_MSG_RETURNED:
         if ((st = tell(w, m->type, w->epoch, NULL, err)))
             return st;
-        return ask_for_work(w, err);
+        return go_on(w, err);
     default:
         return vb_fail(err, VB_EFORMAT, "%s message from the engine", vb_msg_name(m->type));
     }
@@ -440,7 +494,8 @@ static vb_status round_of_work(worker *w, int *idle, vb_err *err)
     if (poll(p, 3, vb_link_pause_ms(*idle)) > 0) {
         if (p[0].revents && vb_stop_wait(w->r->stop_fd, 0)) {
             w->quit = w->cut = ++w->signals > 1;
-            drain(w);
+            if ((st = drain(w, err)))
+                return st;
             if (w->signals == 1 && (st = tell(w, VB_MSG_DRAIN, 0, NULL, err)))
                 return st;
         }
@@ -487,6 +542,7 @@ vb_status vb_worker_run(bool *cut, const vb_rank *r, vb_err *err)
         st = round_of_work(&w, &idle, err);
     *cut = w.cut;
     drop_lease(&w);
+    drop_next(&w);
     vb_child_end(&w.child, st || w.cut ? 0 : GRACE_MS, &r->log);
     vb_outbox_free(w.outbox);
     return st;

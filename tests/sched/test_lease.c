@@ -213,6 +213,58 @@ static void test_steering(void **state)
     vb_plan_free(p);
 }
 
+/* A reserved block is nobody else's, becomes the lease with the next release, and is queued again when it is given back or
+ * its holder goes silent. */
+static void test_reservation(void **state)
+{
+    vb_plan *p = make_plan(3, 1);
+    vb_lease_table *t;
+    vb_lease first, next, l;
+    int worker, block, trial;
+    uint64_t epoch;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    assert_false(vb_lease_reserve(t, 0, &next)); /* holds nothing */
+    assert_true(vb_lease_take(t, 0, 0, 10, &first));
+    assert_true(vb_lease_reserve(t, 0, &next));
+    assert_false(vb_lease_reserve(t, 0, &l));
+    assert_int_equal(next.block, 1);
+    assert_int_equal(vb_lease_check(t, 0, next.epoch, 0, &block, &trial, NULL), VB_EARG); /* not its lease yet */
+    assert_true(vb_lease_take(t, 1, 0, 10, &l));
+    assert_int_equal(l.block, 0);
+    finish_all(t, &first);
+    vb_lease_release(t, 0, 1, true);
+    assert_int_equal(vb_lease_held(t, 0), next.epoch);
+    assert_int_equal(vb_lease_check(t, 0, next.epoch, 0, &block, &trial, NULL), VB_OK);
+    assert_int_equal(block, 1);
+    finish_all(t, &l);
+    vb_lease_release(t, 1, 1, true);
+    vb_lease_release(t, 0, 0, true); /* block 1, unfinished */
+    assert_true(vb_lease_take(t, 1, 0, 10, &l));
+    assert_int_equal(l.block, 1);
+    assert_false(vb_lease_reserve(t, 1, &next));
+    vb_lease_release(t, 1, 0, true);
+    vb_lease_free(t);
+
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    assert_true(vb_lease_take(t, 0, 0, 10, &first));
+    assert_true(vb_lease_reserve(t, 0, &next));
+    assert_false(vb_lease_unreserve(t, 0, next.epoch + 1));
+    assert_true(vb_lease_unreserve(t, 0, next.epoch));
+    assert_true(vb_lease_reserve(t, 0, &next));
+    assert_true(vb_lease_expire(t, 11, &worker, &block, &epoch));
+    assert_int_equal(vb_lease_held(t, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(vb_lease_take(t, 1, 12, 10, &l));
+        finish_all(t, &l);
+        vb_lease_release(t, 1, 1, true);
+    }
+    assert_int_equal(vb_lease_pending(t), 0);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
 /* What earlier runs counted goes on counting. */
 static void test_earlier_kills(void **state)
 {
@@ -326,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_marks),     cmocka_unit_test(test_expiry_and_epochs),
         cmocka_unit_test(test_quarantine), cmocka_unit_test(test_remaining),
         cmocka_unit_test(test_steering),  cmocka_unit_test(test_earlier_kills),
+        cmocka_unit_test(test_reservation),
         cmocka_unit_test(test_random),
     };
 
