@@ -69,7 +69,7 @@ typedef struct {
 typedef struct {
     double t_ms;              /* since the trial began, as start_ms of /frames; below 0: just before */
     double power_w;           /* of power_source */
-    double energy_j;          /* counter of power_source, where it has one; counts from the first sample on */
+    double energy_j;          /* counter of power_source, where it has one: NVML's is read at both ends of the trial alone */
     double gpu_clock_mhz, memory_clock_mhz;
     double cpu_clock_mhz;     /* mean over cores */
     double gpu_load;          /* 0..1, as the driver tells */

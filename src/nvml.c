@@ -230,7 +230,7 @@ static int64_t read_throttle(const vb_nvml *n, nvml_handle h)
     return bits;
 }
 
-void vb_nvml_read(vb_nvml_sample *out, const vb_nvml *n, int device)
+void vb_nvml_read(vb_nvml_sample *out, const vb_nvml *n, int device, bool counter)
 {
     nvml_handle h = n->devices[device];
     unsigned long long mj;
@@ -239,7 +239,7 @@ void vb_nvml_read(vb_nvml_sample *out, const vb_nvml *n, int device)
     utilization load;
 
     out->power_w = read_power(n, h);
-    out->energy_j = n->energy && !n->energy(h, &mj) ? (double)mj * 1e-3 : NAN;
+    out->energy_j = counter && n->energy && !n->energy(h, &mj) ? (double)mj * 1e-3 : NAN;
     out->gpu_clock_mhz = read_clock(n, h, CLOCK_SM);
     out->memory_clock_mhz = read_clock(n, h, CLOCK_MEMORY);
     out->gpu_load = n->utilization && !n->utilization(h, &load) ? load.gpu / 100.0 : NAN;

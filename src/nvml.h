@@ -6,6 +6,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@ typedef struct vb_nvml vb_nvml;
 
 typedef struct {
     double power_w;
-    double energy_j;      /* counter since the driver was loaded */
+    double energy_j;      /* counter since the driver was loaded; NaN where it was not asked for */
     double gpu_clock_mhz; /* of the multiprocessors */
     double memory_clock_mhz;
     double gpu_load;      /* 0..1, of the driver's last period */
@@ -46,6 +47,8 @@ int vb_nvml_count(const vb_nvml *n);
 /* The device of a PCI id ("0000:65:00.0", domain in 4 or 8 digits); -1: none. */
 int vb_nvml_find(const vb_nvml *n, const char *pci);
 void vb_nvml_describe(vb_nvml_facts *out, const vb_nvml *n, int device);
-void vb_nvml_read(vb_nvml_sample *out, const vb_nvml *n, int device);
+/* counter: the energy counter too. Reading it takes the driver 3 to 12 ms (H200, driver 580), in which other threads' kernels are
+ * launched late: not for a frame loop. All the rest takes 0.5 ms and holds nobody up. */
+void vb_nvml_read(vb_nvml_sample *out, const vb_nvml *n, int device, bool counter);
 
 #endif

@@ -144,11 +144,11 @@ static void read_machine(vb_telemetry *t, vb_telemetry_row *r)
 }
 
 /* What the GPU says of itself takes the place of what the machine says. */
-static void read_gpu(vb_telemetry *t, vb_telemetry_row *r)
+static void read_gpu(vb_telemetry *t, vb_telemetry_row *r, bool edge)
 {
     vb_nvml_sample s;
 
-    vb_nvml_read(&s, t->nvml, t->nvml_device);
+    vb_nvml_read(&s, t->nvml, t->nvml_device, edge);
     if (isnan(t->base_j))
         t->base_j = s.energy_j;
     r->power_w = s.power_w;
@@ -177,8 +177,8 @@ static void count_sensors(vb_telemetry *t)
     }
 }
 
-/* One sample; the lock is held. */
-static vb_telemetry_row sample(vb_telemetry *t)
+/* One sample; the lock is held. edge: no frame is at work, so that a slow counter may be read too. */
+static vb_telemetry_row sample(vb_telemetry *t, bool edge)
 {
     vb_telemetry_row r = {0};
     double now = vb_now_ms();
@@ -186,7 +186,7 @@ static vb_telemetry_row sample(vb_telemetry *t)
     vb_sensors_read(&t->sensors);
     read_machine(t, &r);
     if (t->nvml)
-        read_gpu(t, &r);
+        read_gpu(t, &r, edge);
     r.rss_bytes = resident_bytes();
     if (isnan(r.power_w) && !isnan(r.energy_j) && now > t->last_ms)
         r.power_w = (r.energy_j - t->last_j) / (now - t->last_ms) * 1e3; /* NaN before the second one */
@@ -213,7 +213,7 @@ static void *sampler(void *arg)
     clock_gettime(CLOCK_MONOTONIC, &next);
     while (!t->stop) {
         if (t->recording)
-            sample(t);
+            sample(t, false);
         next.tv_nsec += period_ns;
         next.tv_sec += next.tv_nsec / 1000000000L;
         next.tv_nsec %= 1000000000L;
@@ -361,7 +361,7 @@ void vb_telemetry_measure_idle(vb_telemetry *t, int ms)
         return;
     nanosleep(&pause, NULL);
     pthread_mutex_lock(&t->lock);
-    end = sample(t).t_ms;
+    end = sample(t, true).t_ms;
     t->recording = false;
     t->idle_w = vb_energy_between(t->rows.data, (int)t->rows.n, 0, end) / end * 1e3;
     pthread_mutex_unlock(&t->lock);
@@ -380,7 +380,7 @@ vb_status vb_telemetry_begin(vb_telemetry *t, double t0_ms, vb_err *err)
     memset(t->tallies, 0, (size_t)t->sensors.n * sizeof *t->tallies);
     t->t0_ms = t0_ms;
     t->recording = false;
-    first = sample(t);
+    first = sample(t, true);
     if (!t->nvml)
         first.throttle = sysfs_throttle(t); /* events before the trial are not its own */
     count_sensors(t);
@@ -447,7 +447,7 @@ vb_status vb_telemetry_finish(vb_telemetry *t, vb_trial *trial, vb_err *err)
     if (!t->started)
         return VB_OK;
     pthread_mutex_lock(&t->lock);
-    sample(t);
+    sample(t, true);
     t->recording = false;
     st = t->failed ? vb_fail(err, t->failed, "rows of telemetry") : take_sensors(t, trial, err);
     if (st == VB_OK)
@@ -467,7 +467,7 @@ int64_t vb_telemetry_throttle(vb_telemetry *t)
     if (!t->started)
         return bits;
     pthread_mutex_lock(&t->lock);
-    bits = sample(t).throttle;
+    bits = sample(t, false).throttle;
     pthread_mutex_unlock(&t->lock);
     return bits;
 }

@@ -52,12 +52,14 @@ static void samples_are_in_our_units(void **state)
 
     (void)state;
     setenv("FAKE_NVML_REASONS", "0x64", 1); /* thermal twice, power cap */
-    vb_nvml_read(&s, n, 1);
+    vb_nvml_read(&s, n, 1, true);
     unsetenv("FAKE_NVML_REASONS");
     assert_true(s.power_w == 300 && s.gpu_clock_mhz == 1980 && s.memory_clock_mhz == 2619);
     assert_true(s.gpu_load == 0.95 && s.temperature_c == 61 && s.used_bytes == 750);
     assert_int_equal(s.throttle, VB_THROTTLE_THERMAL | VB_THROTTLE_POWER_CAP);
     assert_true(s.energy_j > 0);
+    vb_nvml_read(&s, n, 1, false);
+    assert_true(isnan(s.energy_j) && s.power_w == 300);
     vb_nvml_close(n);
 }
 
@@ -69,7 +71,7 @@ static void what_is_not_supported_is_not_told(void **state)
 
     (void)state;
     setenv("FAKE_NVML_BARE", "1", 1);
-    vb_nvml_read(&s, n, 1);
+    vb_nvml_read(&s, n, 1, true);
     vb_nvml_describe(&f, n, 1);
     unsetenv("FAKE_NVML_BARE");
     assert_true(isnan(s.power_w) && isnan(s.energy_j) && isnan(s.gpu_clock_mhz) && isnan(s.memory_clock_mhz));
