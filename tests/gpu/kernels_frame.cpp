@@ -74,6 +74,10 @@ void check_mask_bits(Report &r)
     compare_masks(r, "not finite", broken, 720, 1280, no_overlap);
     compare_masks(r, "not finite", broken, 256, 256, no_overlap);
   }
+  Tensor odd = smooth_logits(3, 53, 61); // maps that do not begin at a multiple of four
+  odd[2][52][60] = NAN;
+  odd[1][0].fill_(INFINITY);
+  compare_masks(r, "odd", odd, 97, 130, false);
   for (int64_t n : {1, 16})
     for (bool no_overlap : {false, true}) {
       const Tensor low = smooth_logits(n, 256, 256), words = words_for(n, 720, 1280), bad = at::zeros({n}, at::TensorOptions(at::kLong).device(gpu));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int THREADS = 256;
 constexpr int WARPS = THREADS / 32;
-constexpr int UNROLL = 8; // loads under way at once while counting
+constexpr int UNROLL = 8; // loads under way at once while counting: one block has a whole map to read
 
 struct Shape {
   int n, low_h, low_w, h, w;
@@ -49,11 +49,19 @@ __device__ bool greater_or_nan(float a, float b) { return a > b || (isnan(a) && 
 __device__ void count_nonfinite(int64_t *nonfinite, const float *low, int pixels)
 {
   __shared__ int by_warp[WARPS];
+  const int fours = (uintptr_t)low % sizeof(float4) == 0 ? pixels / 4 : 0;
   int count = 0;
-  for (int i = (int)threadIdx.x; i < pixels; i += THREADS * UNROLL)
+  for (int i = (int)threadIdx.x; i < fours; i += THREADS * UNROLL) {
+    float4 v[UNROLL];
+#pragma unroll
     for (int k = 0; k < UNROLL; k++)
-      if (i + k * THREADS < pixels)
-        count += !isfinite(low[i + k * THREADS]);
+      v[k] = i + k * THREADS < fours ? vb_cuda::load4(low + 4 * (i + k * THREADS)) : float4{0, 0, 0, 0};
+#pragma unroll
+    for (int k = 0; k < UNROLL; k++)
+      count += !isfinite(v[k].x) + !isfinite(v[k].y) + !isfinite(v[k].z) + !isfinite(v[k].w);
+  }
+  for (int i = 4 * fours + (int)threadIdx.x; i < pixels; i += THREADS)
+    count += !isfinite(low[i]);
   for (int o = 16; o > 0; o /= 2)
     count += __shfl_xor_sync(~0u, count, o);
   if (threadIdx.x % 32 == 0)
