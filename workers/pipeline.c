@@ -28,7 +28,7 @@ enum {
     DECODE_AHEAD = 4,
     WARM_UP_CPU = 2,   /* frames */
     WARM_UP_CUDA = 24, /* until the bank is full: from then on a frame's work has the same shapes */
-    IDLE_MS = 1000,      /* watched for idle power before the first weights are loaded */
+    IDLE_MS = 500,       /* watched at a time for idle power, before the first weights are loaded */
     COOLING_MS = 600000, /* the longest wait for a throttled device */
     MAX_REPEATS = 2
 };

@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { MAX_WATCHES = 10 };
+#define SETTLED 0.97 /* of the watch before: power falls no more */
+
 typedef struct {
     int n;
     double sum, min, max;
@@ -352,19 +355,34 @@ void vb_telemetry_describe(const vb_telemetry *t, vb_provenance *p)
         snprintf(p->power_mode, sizeof p->power_mode, "limit %.0f W", f.limit_w);
 }
 
-void vb_telemetry_measure_idle(vb_telemetry *t, int ms)
+/* Mean watts over the next ms milliseconds; NaN where not told. */
+static double watch(vb_telemetry *t, int ms)
 {
-    struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
-    double end;
+    double end, w;
 
-    if (!t->started || !*t->power_source || (!t->nvml && !t->config.alone) || vb_telemetry_begin(t, vb_now_ms(), NULL))
-        return;
-    nanosleep(&pause, NULL);
+    if (vb_telemetry_begin(t, vb_now_ms(), NULL))
+        return NAN;
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
     pthread_mutex_lock(&t->lock);
     end = sample(t, true).t_ms;
     t->recording = false;
-    t->idle_w = vb_energy_between(t->rows.data, (int)t->rows.n, 0, end) / end * 1e3;
+    w = vb_energy_between(t->rows.data, (int)t->rows.n, 0, end) / end * 1e3;
     pthread_mutex_unlock(&t->lock);
+    return w;
+}
+
+void vb_telemetry_measure_idle(vb_telemetry *t, int ms)
+{
+    if (!t->started || !*t->power_source || (!t->nvml && !t->config.alone))
+        return;
+    /* A device that has just worked falls to its idle power over seconds. */
+    for (int i = 0; i < MAX_WATCHES; i++) {
+        double w = watch(t, ms), before = t->idle_w;
+
+        t->idle_w = fmin(before, w); /* fmin leaves NaN aside */
+        if (!(w < SETTLED * before) && i > 0)
+            return;
+    }
 }
 
 vb_status vb_telemetry_begin(vb_telemetry *t, double t0_ms, vb_err *err)

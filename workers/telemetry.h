@@ -26,8 +26,8 @@ void vb_telemetry_close(vb_telemetry *t); /* takes NULL */
 /* power_source, power_mode, device_uuid, and the driver where the backend does not know it. */
 void vb_telemetry_describe(const vb_telemetry *t, vb_provenance *p);
 
-/* Watches for ms milliseconds with nothing running: the idle power that trials are compared with. Returns at once where
- * no power is told. */
+/* Watches with nothing running until power falls no more, ms milliseconds at a time, ten times at most: the idle power that trials
+ * are compared with. Returns at once where no power is told. */
 void vb_telemetry_measure_idle(vb_telemetry *t, int ms);
 
 /* t0_ms: the trial's zero on vb_now_ms. One sample is taken in each of the two calls, on the caller's thread. */
