@@ -33,7 +33,7 @@ static vb_telemetry *open_it(vb_telemetry_config c)
 }
 
 /* A trial of four frames that lasts about 80 ms, with between() called in its middle. */
-static void run(vb_trial *trial, vb_telemetry *t, void (*between)(const char *root), const char *root)
+static void run(vb_trial *trial, vb_telemetry *t, void (*between)(vb_telemetry *t, const char *root), const char *root)
 {
     double t0 = vb_now_ms();
     vb_err err = {0};
@@ -46,7 +46,7 @@ static void run(vb_trial *trial, vb_telemetry *t, void (*between)(const char *ro
         trial->frames[i].start_ms = vb_now_ms() - t0;
         nap(20);
         if (i == 1 && between)
-            between(root);
+            between(t, root);
         trial->frames[i].end_ms = vb_now_ms() - t0;
         trial->n_frames++;
     }
@@ -82,7 +82,7 @@ static void a_jetson_gives_power_energy_and_idle(void **state)
     NEAR(trial.gpu_clock_mhz, 624.75);
     assert_int_equal(trial.throttled, 0);
     assert_int_equal(trial.unified, 1);
-    assert_true(trial.n_telemetry >= 5);
+    assert_true(trial.n_telemetry >= 2);
     NEAR(trial.telemetry[1].temperature_max_c, 49.125);
     assert_true(isnan(trial.telemetry[1].memory_clock_mhz) && isnan(trial.telemetry[1].energy_j));
     assert_true(trial.telemetry[1].rss_bytes > 0);
@@ -97,14 +97,19 @@ static void a_jetson_gives_power_energy_and_idle(void **state)
     tree_remove(root);
 }
 
-static void heat_up(const char *root)
+/* Asking takes a sample: no need to hope for the sampler's. */
+static void heat_up(vb_telemetry *t, const char *root)
 {
     tree_set(root, "sys/class/thermal/cooling_device1/cur_state", "2");
-    nap(30);
+    assert_int_equal(vb_telemetry_throttle(t), VB_THROTTLE_THERMAL);
     tree_set(root, "sys/class/thermal/cooling_device1/cur_state", "0");
 }
 
-static void over_current(const char *root) { tree_set(root, "sys/class/hwmon/hwmon2/oc2_event_cnt", "1"); }
+static void over_current(vb_telemetry *t, const char *root)
+{
+    tree_set(root, "sys/class/hwmon/hwmon2/oc2_event_cnt", "1");
+    (void)vb_telemetry_throttle(t);
+}
 
 static void a_throttle_in_the_middle_marks_the_trial_and_no_other(void **state)
 {
@@ -212,7 +217,11 @@ static void another_gpu_or_no_sensor_tells_nothing(void **state)
     tree_remove(root);
 }
 
-static void two_joules(const char *root) { tree_set(root, "sys/class/powercap/intel-rapl:0/energy_uj", "500000"); }
+static void two_joules(vb_telemetry *t, const char *root)
+{
+    (void)t;
+    tree_set(root, "sys/class/powercap/intel-rapl:0/energy_uj", "500000");
+}
 
 static void a_cpu_counts_joules_over_the_counters_end(void **state)
 {
@@ -298,11 +307,11 @@ static void a_stop_of_the_clock_takes_its_samples_out(void **state)
     nap(30);
     vb_telemetry_skip(t, 25);
     nap(30);
-    end = vb_now_ms() - t0 - 25;
     assert_int_equal(vb_telemetry_finish(t, &trial, &err), VB_OK);
+    end = vb_now_ms() - t0 - 25;
     for (int i = 1; i < trial.n_telemetry; i++)
         assert_true(trial.telemetry[i].t_ms >= trial.telemetry[i - 1].t_ms);
-    assert_true(trial.telemetry[trial.n_telemetry - 1].t_ms < end + 10);
+    assert_true(trial.telemetry[trial.n_telemetry - 1].t_ms <= end);
     vb_trial_deinit(&trial);
     vb_telemetry_close(t);
     tree_remove(root);
