@@ -24,7 +24,7 @@ vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *
     return VB_OK;
 }
 
-/* The shard, durable under its final name. */
+/* The shard, durable under its final name; in a group that comes at its end. */
 static vb_status publish_shard(vb_store *s, const vb_trial_key *key, const char *file, const uint8_t *bytes, size_t n, vb_err *err)
 {
     vb_status st;
@@ -32,6 +32,14 @@ static vb_status publish_shard(vb_store *s, const vb_trial_key *key, const char 
 
     if (s->shards < 0 && (st = vb_folder_open(&s->shards, s->dir, "shards", true, err)))
         return st;
+    if (s->group) {
+        bool made;
+
+        if ((st = vb_folder_make(&video, &made, s->shards, key->video, err)))
+            return st;
+        s->new_folder |= made;
+        return vb_staged_add(s, video, file, bytes, n, err);
+    }
     if ((st = vb_folder_open(&video, s->shards, key->video, true, err)))
         return st;
     st = vb_publish(video, file, bytes, n, err);

@@ -25,23 +25,37 @@ bool vb_file_name_ok(const char *name)
     return n > 0 && n + sizeof VB_TEMPORARY_PREFIX <= NAME_MAX && name[0] != '.' && !strchr(name, '/');
 }
 
-vb_status vb_folder_open(int *fd, int dir, const char *name, bool make, vb_err *err)
-{
-    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+static const int folder_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-    if ((*fd = openat(dir, name, flags)) >= 0)
+vb_status vb_folder_make(int *fd, bool *made, int dir, const char *name, vb_err *err)
+{
+    *made = false;
+    if ((*fd = openat(dir, name, folder_flags)) >= 0)
         return VB_OK;
     if (errno != ENOENT)
         return io_fail("open folder", name, err);
-    if (!make)
-        return VB_OK;
     if (mkdirat(dir, name, 0777) != 0 && errno != EEXIST)
         return io_fail("make folder", name, err);
-    if (fsync(dir) != 0)
-        return io_fail("fsync the folder above", name, err);
-    if ((*fd = openat(dir, name, flags)) < 0)
-        return io_fail("open folder", name, err);
-    return VB_OK;
+    *made = true;
+    return (*fd = openat(dir, name, folder_flags)) < 0 ? io_fail("open folder", name, err) : VB_OK;
+}
+
+vb_status vb_folder_open(int *fd, int dir, const char *name, bool make, vb_err *err)
+{
+    bool made;
+    vb_status st;
+
+    if (!make) {
+        if ((*fd = openat(dir, name, folder_flags)) < 0 && errno != ENOENT)
+            return io_fail("open folder", name, err);
+        return VB_OK;
+    }
+    if ((st = vb_folder_make(fd, &made, dir, name, err)) || !made || fsync(dir) == 0)
+        return st;
+    st = io_fail("fsync the folder above", name, err);
+    close(*fd);
+    *fd = -1;
+    return st;
 }
 
 static vb_status write_all(int fd, const uint8_t *bytes, size_t n, const char *name, vb_err *err)
@@ -59,53 +73,97 @@ static vb_status write_all(int fd, const uint8_t *bytes, size_t n, const char *n
     return VB_OK;
 }
 
-static vb_status put_in_place(int dir, const char *temporary, const char *name, vb_err *err)
+/* The temporary name of a file, checked. */
+static vb_status temporary_name(char temporary[NAME_MAX + 1], const char *name, vb_err *err)
 {
-    if (renameat(dir, temporary, dir, name) != 0)
-        return io_fail("rename into place", name, err);
-    if (fsync(dir) != 0)
-        return io_fail("fsync the folder of", name, err);
+    if (!vb_file_name_ok(name))
+        return vb_fail(err, VB_EARG, "'%.200s' cannot be a file's name", name);
+    snprintf(temporary, NAME_MAX + 1, VB_TEMPORARY_PREFIX "%s", name);
     return VB_OK;
 }
 
-vb_status vb_publish(int dir, const char *name, const uint8_t *bytes, size_t n, vb_err *err)
+static vb_status write_temporary(int dir, const char *name, const uint8_t *bytes, size_t n, bool sync, vb_err *err)
 {
     char temporary[NAME_MAX + 1];
-    vb_status st;
+    vb_status st = temporary_name(temporary, name, err);
     int fd;
 
-    if (!vb_file_name_ok(name))
-        return vb_fail(err, VB_EARG, "'%.200s' cannot be a file's name", name);
-    snprintf(temporary, sizeof temporary, VB_TEMPORARY_PREFIX "%s", name);
+    if (st)
+        return st;
     if ((fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666)) < 0)
         return io_fail("create", temporary, err);
     st = write_all(fd, bytes, n, temporary, err);
-    if (st == VB_OK && fsync(fd) != 0)
+    if (st == VB_OK && sync && fsync(fd) != 0)
         st = io_fail("fsync", temporary, err);
     if (close(fd) != 0 && st == VB_OK)
         st = io_fail("close", temporary, err);
-    if (st == VB_OK)
-        st = put_in_place(dir, temporary, name, err);
     if (st)
         unlinkat(dir, temporary, 0);
     return st;
 }
 
-vb_status vb_publish_written(int dir, const char *name, vb_err *err)
+vb_status vb_publish_stage(int dir, const char *name, const uint8_t *bytes, size_t n, vb_err *err)
+{
+    return write_temporary(dir, name, bytes, n, false, err);
+}
+
+void vb_publish_unstage(int dir, const char *name)
 {
     char temporary[NAME_MAX + 1];
-    vb_status st = VB_OK;
+
+    if (temporary_name(temporary, name, NULL) == VB_OK)
+        unlinkat(dir, temporary, 0);
+}
+
+vb_status vb_publish_sync(int dir, const char *name, vb_err *err)
+{
+    char temporary[NAME_MAX + 1];
+    vb_status st = temporary_name(temporary, name, err);
     int fd;
 
-    if (!vb_file_name_ok(name))
-        return vb_fail(err, VB_EARG, "'%.200s' cannot be a file's name", name);
-    snprintf(temporary, sizeof temporary, VB_TEMPORARY_PREFIX "%s", name);
+    if (st)
+        return st;
     if ((fd = openat(dir, temporary, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) < 0)
         return io_fail("open", temporary, err);
     if (fsync(fd) != 0)
         st = io_fail("fsync", temporary, err);
     close(fd);
-    return st ? st : put_in_place(dir, temporary, name, err);
+    return st;
+}
+
+vb_status vb_publish_rename(int dir, const char *name, vb_err *err)
+{
+    char temporary[NAME_MAX + 1];
+    vb_status st = temporary_name(temporary, name, err);
+
+    if (st)
+        return st;
+    return renameat(dir, temporary, dir, name) != 0 ? io_fail("rename into place", name, err) : VB_OK;
+}
+
+static vb_status put_in_place(int dir, const char *name, vb_err *err)
+{
+    vb_status st = vb_publish_rename(dir, name, err);
+
+    if (st == VB_OK && fsync(dir) != 0)
+        st = io_fail("fsync the folder of", name, err);
+    return st;
+}
+
+vb_status vb_publish(int dir, const char *name, const uint8_t *bytes, size_t n, vb_err *err)
+{
+    vb_status st = write_temporary(dir, name, bytes, n, true, err);
+
+    if (st == VB_OK && (st = put_in_place(dir, name, err)))
+        vb_publish_unstage(dir, name);
+    return st;
+}
+
+vb_status vb_publish_written(int dir, const char *name, vb_err *err)
+{
+    vb_status st = vb_publish_sync(dir, name, err);
+
+    return st ? st : put_in_place(dir, name, err);
 }
 
 vb_status vb_read_file(uint8_t **bytes, size_t *n, bool *found, int dir, const char *name, size_t most, vb_err *err)

@@ -76,7 +76,9 @@ void vb_store_close(vb_store *s)
 {
     if (!s)
         return;
-    if (s->db)
+    if (s->group && s->db)
+        vb_store_group_end(s, NULL);
+    else if (s->db)
         end_batch(s, NULL);
     vb_db_close(s->db);
     vb_lock_drop(&s->lock);
@@ -169,8 +171,12 @@ void vb_store_group_begin(vb_store *s)
 
 vb_status vb_store_group_end(vb_store *s, vb_err *err)
 {
-    s->group = false;
-    return end_batch(s, err);
+    bool rows = s->open;
+    vb_status st = vb_staged_publish(s, err);
+
+    vb_staged_drop(s);
+    s->group = s->open = false;
+    return rows ? end_transaction(s, st, err) : st;
 }
 
 vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *options_json, const char *argv, vb_err *err)

@@ -10,6 +10,12 @@
 
 #define VB_SHARD_PATH_MAX 300
 
+/* Shards of a group on their way to their names; staged.c. */
+typedef struct {
+    int dir; /* the video's folder, owned */
+    char name[VB_SHARD_PATH_MAX];
+} vb_staged_file;
+
 struct vb_store {
     vb_paths paths;
     int dir;    /* OUT */
@@ -19,6 +25,9 @@ struct vb_store {
     vb_logger log;
     int64_t epoch;    /* 0 until this process first writes */
     bool group;       /* between group_begin and group_end */
+    vb_staged_file *staged; /* [n_staged] of the group */
+    size_t n_staged, room_staged;
+    bool new_folder;  /* the group has made one in shards */
     bool open;        /* a transaction is open that more writes may join: facts that may be lost, or a group */
     char run_id[40];  /* "" before begin_run */
     char *run_options, *run_argv, started_utc[32];
@@ -38,6 +47,12 @@ vb_status vb_store_shard_name(char file[VB_SHARD_PATH_MAX], const vb_trial_key *
 
 /* A shard's pictures as OUT/overlays/VIDEO/TAG_rN_FRAME.png. They are copies: none is read again. */
 vb_status vb_store_publish_overlays(vb_store *s, const vb_trial *t, vb_err *err);
+
+/* staged.c. dir: taken over, also on failure. */
+vb_status vb_staged_add(vb_store *s, int dir, const char *name, const uint8_t *bytes, size_t n, vb_err *err);
+/* All of them durable under their names; before the rows are committed. */
+vb_status vb_staged_publish(vb_store *s, vb_err *err);
+void vb_staged_drop(vb_store *s); /* what is not published is given up */
 
 /* attempt.c: the row of an attempt that gave the record t. Within a transaction. */
 vb_status vb_attempt_done(vb_store *s, const vb_trial *t, const char *outcome, const char *now, vb_err *err);
