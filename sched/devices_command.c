@@ -179,7 +179,7 @@ static int start_ranks(const arguments *a, int argc, char **argv)
     int status = 0, rc;
     pid_t pid;
 
-    if (vb_launch_make(&l, &a->run, argc, argv, &err))
+    if (vb_launch_make(&l, &a->run, argc, argv, false, &err))
         return vb_cli_fail("devices", &err);
     setenv("SAVBENCH_SUPERVISED", "1", 1); /* what mpirun is told to pass on must be there */
     setenv("SAVBENCH_RESTARTS", "0", 1);

@@ -1,7 +1,7 @@
 /* mpirun's command line; see launch.h. */
 #include "launch.h"
 
-#include "hosts.h"
+#include "host_probe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_RANKS = 4096, MPIRUN_WORDS = 24 };
+enum { MAX_RANKS = 4096, MPIRUN_WORDS = 24, PROBE_MS = 10000 };
 
 static bool find_mpirun(char path[PATH_MAX])
 {
@@ -35,44 +35,62 @@ static bool several_hosts(const vb_options *o)
 
 /* "orin1:2,orin2:1": Open MPI reads a host file's line without slots= as one slot per core, which is no number of GPUs; and
  * the first host has the coordinator too. */
-static vb_status list_hosts(char **out, const char *hostfile, vb_err *err)
+static vb_status list_hosts(char **out, const vb_hosts *h, vb_err *err)
 {
-    vb_hosts h;
     size_t n = 0;
-    FILE *to;
-    vb_status st = vb_hosts_read(&h, hostfile, err);
+    FILE *to = open_memstream(out, &n);
 
-    if (st)
-        return st;
-    if (!(to = open_memstream(out, &n))) {
-        vb_hosts_deinit(&h);
+    if (!to)
         return vb_fail(err, VB_ENOMEM, "list of hosts");
-    }
-    for (int i = 0; i < h.n; i++)
-        fprintf(to, "%s%s:%d", i ? "," : "", h.list[i].name, h.list[i].slots + (i == 0));
-    vb_hosts_deinit(&h);
+    for (int i = 0; i < h->n; i++)
+        fprintf(to, "%s%s:%d", i ? "," : "", h->list[i].name, h->list[i].slots + (i == 0));
     return fclose(to) ? vb_fail(err, VB_ENOMEM, "list of hosts") : VB_OK;
 }
 
-vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, vb_err *err)
+/* The hosts of the host file that are to be used, as mpirun wants them, and how many engines they have. */
+static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool after_loss, vb_err *err)
+{
+    vb_hosts h;
+    vb_status st = vb_hosts_read(&h, o->hostfile, err);
+
+    if (st)
+        return st;
+    if (after_loss && (st = vb_hosts_probe(&h, l->lost, sizeof l->lost, PROBE_MS, err)) == VB_OK && h.n == 0)
+        st = vb_fail(err, VB_EMPI, "no host of '%s' answers any more: %s", o->hostfile, l->lost);
+    *engines = 0;
+    for (int i = 0; i < h.n; i++)
+        *engines += h.list[i].slots;
+    if (st == VB_OK)
+        st = list_hosts(&l->hosts, &h, err);
+    vb_hosts_deinit(&h);
+    return st;
+}
+
+vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, bool after_loss, vb_err *err)
 {
     ssize_t length = readlink("/proc/self/exe", l->self, sizeof l->self - 1);
-    int n = 0, workers = o->workers;
+    int n = 0, workers = 0;
     vb_status st;
 
     l->argv = NULL;
     l->hosts = NULL;
+    l->lost[0] = '\0';
     if (!find_mpirun(l->mpirun))
         return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
     if (length <= 0)
         return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
     l->self[length] = '\0';
-    if (workers == 0 && (st = vb_hosts_engines(&workers, o, err)))
+    if ((st = o->hostfile ? use_hosts(l, &workers, o, after_loss, err) : vb_hosts_engines(&workers, o, err)))
         return st;
-    if (workers >= MAX_RANKS)
-        return vb_fail(err, VB_EARG, "%d workers: fewer than %d are possible", workers, MAX_RANKS);
-    if (!(l->argv = calloc((size_t)argc + MPIRUN_WORDS, sizeof *l->argv)))
-        return vb_fail(err, VB_ENOMEM, "mpirun's arguments");
+    if (o->workers && !l->lost[0]) /* else as many as are left */
+        workers = o->workers;
+    if (o->workers && workers > o->workers)
+        workers = o->workers;
+    if (workers >= MAX_RANKS || !(l->argv = calloc((size_t)argc + MPIRUN_WORDS, sizeof *l->argv))) {
+        vb_launch_deinit(l);
+        return workers >= MAX_RANKS ? vb_fail(err, VB_EARG, "%d workers: fewer than %d are possible", workers, MAX_RANKS)
+                                    : vb_fail(err, VB_ENOMEM, "mpirun's arguments");
+    }
     snprintf(l->ranks, sizeof l->ranks, "%d", 1 + workers);
     l->argv[n++] = l->mpirun;
     if (geteuid() == 0)
@@ -82,10 +100,6 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
     l->argv[n++] = "--bind-to";
     l->argv[n++] = "none";
     if (o->hostfile) {
-        if ((st = list_hosts(&l->hosts, o->hostfile, err))) {
-            vb_launch_deinit(l);
-            return st;
-        }
         l->argv[n++] = "--host";
         l->argv[n++] = l->hosts;
     }

@@ -138,7 +138,20 @@ static bool final_code(int status)
     return WIFEXITED(status) && (WEXITSTATUS(status) == VB_EXIT_USAGE || WEXITSTATUS(status) == VB_EXIT_FAILED);
 }
 
-static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, int *code, vb_err *err)
+/* With a host file: hosts that are gone are left out from now on. */
+static vb_status leave_out_hosts(supervisor *v, vb_launch *launch, vb_err *err)
+{
+    if (!v->options->hostfile)
+        return VB_OK;
+    vb_launch_deinit(launch);
+    if (vb_launch_make(launch, v->options, v->argc, v->argv, true, err))
+        return err->code;
+    if (launch->lost[0])
+        vb_log(&v->log, VB_LOG_WARN, "left out, as they do not answer: %s", launch->lost);
+    return VB_OK;
+}
+
+static vb_status run_jobs(supervisor *v, vb_launch *launch, stock *s, int *code, vb_err *err)
 {
     int backoff_ms = FIRST_BACKOFF_MS, losses = 0;
     vb_status st = VB_OK;
@@ -149,7 +162,7 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
         pid_t pid;
 
         tell_ranks(v);
-        if ((pid = start(command)) < 0)
+        if ((pid = start(launch->argv)) < 0)
             return vb_fail(err, VB_EIO, "cannot start mpirun: %s", strerror(errno));
         status = wait_for(v, pid, &signal);
         v->restarts++;
@@ -184,6 +197,8 @@ static vb_status run_jobs(supervisor *v, const char *const *command, stock *s, i
             return VB_OK;
         }
         backoff_ms *= 2;
+        if ((st = leave_out_hosts(v, launch, err)))
+            return st;
     }
 }
 
@@ -192,7 +207,7 @@ static vb_status supervise(supervisor *v, int *code, vb_err *err)
     char engine[PATH_MAX];
     vb_launch launch;
     stock s;
-    vb_status st = vb_launch_make(&launch, v->options, v->argc, v->argv, err);
+    vb_status st = vb_launch_make(&launch, v->options, v->argc, v->argv, false, err);
 
     if (st)
         return st;
@@ -200,7 +215,7 @@ static vb_status supervise(supervisor *v, int *code, vb_err *err)
         goto out;
     if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, v->options->retry_failed, err)))
         goto out;
-    st = run_jobs(v, launch.argv, &s, code, err);
+    st = run_jobs(v, &launch, &s, code, err);
 out:
     vb_launch_deinit(&launch);
     return st;

@@ -1,8 +1,9 @@
 /* How many engines a job gets. */
 #include "test.h"
 
-#include "hosts.h"
+#include "host_probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,9 +58,38 @@ static void test_here(void **state)
     assert_int_equal(n, 2);
 }
 
+/* Of five hosts one refuses, one never answers, and one is this machine, which is not asked. */
+static void test_probe(void **state)
+{
+    char path[] = "/tmp/vb_agent_XXXXXX", lost[64], agent[64];
+    static const char script[] = "shift\n[ $# = 2 ] && [ $2 = true ] || exit 9\ncase $1 in dead) exit 255 ;; frozen) sleep 60 ;; esac\n";
+    vb_host list[] = {{"nano1", 1}, {"dead", 2}, {"localhost", 1}, {"frozen", 1}, {"work1", 4}};
+    vb_hosts h = {5, list};
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, script, sizeof script - 1), (ssize_t)sizeof script - 1);
+    close(fd);
+    snprintf(agent, sizeof agent, "sh %s -x", path);
+    setenv("OMPI_MCA_plm_rsh_agent", agent, 1);
+    assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500, NULL), VB_OK);
+    assert_string_equal(lost, "dead, frozen");
+    assert_int_equal(h.n, 3);
+    assert_string_equal(h.list[1].name, "localhost");
+    assert_string_equal(h.list[2].name, "work1");
+    assert_int_equal(h.list[2].slots, 4);
+    setenv("OMPI_MCA_plm_rsh_agent", "/nowhere/agent", 1);
+    assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500, NULL), VB_OK);
+    assert_int_equal(h.n, 1);
+    unsetenv("OMPI_MCA_plm_rsh_agent");
+    unlink(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hostfile), cmocka_unit_test(test_here)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hostfile), cmocka_unit_test(test_here),
+        cmocka_unit_test(test_probe)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
