@@ -2,10 +2,28 @@
 #include "engine_path.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The engine that `savbench build-engine` made for this user; a package's own one has the stub model alone. */
+static bool own_engine(char *path, size_t n)
+{
+#ifdef VB_ENGINE_APART
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+    if (data && *data)
+        snprintf(path, n, "%s/savbench/engine/savbench-engine", data);
+    else
+        snprintf(path, n, "%s/.local/share/savbench/engine/savbench-engine", home ? home : "");
+    return !access(path, X_OK);
+#else
+    (void)path, (void)n;
+    return false;
+#endif
+}
 
 vb_status vb_engine_path(char *path, size_t n, vb_err *err)
 {
@@ -20,6 +38,8 @@ vb_status vb_engine_path(char *path, size_t n, vb_err *err)
             return vb_fail(err, VB_EIO, "SAVBENCH_ENGINE='%.400s' is no executable file", told);
         return VB_OK;
     }
+    if (own_engine(path, n))
+        return VB_OK;
     if (len <= 0)
         return vb_fail(err, VB_EIO, "/proc/self/exe cannot be read: set SAVBENCH_ENGINE to savbench-engine's path");
     self[len] = '\0';

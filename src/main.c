@@ -3,6 +3,7 @@
  * Commands that need a model run in savbench-engine, which lies beside this program; it is executed in place. */
 #include "checkpoint.h"
 #include "cli.h"
+#include "completion.h"
 #include "devices_command.h"
 #include "engine_path.h"
 #include "merge.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 static int engine_main(int argc, char **argv);
+static int build_engine_main(int argc, char **argv);
 static int version_main(int argc, char **argv);
 
 static const struct {
@@ -45,6 +47,8 @@ static const struct {
     {"track", engine_main, "one video, given prompts, to masks"},
     {"inspect", vb_inspect_main, "what a checkpoint file holds"},
     {"doctor", engine_main, "what this machine and build can run"},
+    {"build-engine", build_engine_main, "the engine for the torch that is installed here"},
+    {"completion", vb_completion_main, "completion for bash"},
     {"version", version_main, "version and source revision"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -64,6 +68,29 @@ static int engine_main(int argc, char **argv)
     return vb_cli_fail(argv[0], &err);
 }
 
+/* The script beside the installed program. */
+static int build_engine_main(int argc, char **argv)
+{
+    char self[PATH_MAX], path[PATH_MAX + 64], *args[argc + 2];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    vb_err err;
+
+    self[n > 0 ? n : 0] = '\0';
+    if (n > 0)
+        *strrchr(self, '/') = '\0';
+    snprintf(path, sizeof path, "%s/../share/savbench/build_engine.sh", self);
+    if (n <= 0 || access(path, R_OK)) {
+        vb_fail(&err, VB_EARG, "this build has its engine beside it; with another torch build anew (README.md, Installation)");
+        return vb_cli_fail(argv[0], &err);
+    }
+    args[0] = "bash";
+    args[1] = path;
+    memcpy(args + 2, argv + 1, (size_t)argc * sizeof *args); /* the closing NULL too */
+    execvp("bash", args);
+    vb_fail(&err, VB_EIO, "cannot start bash: %s", strerror(errno));
+    return vb_cli_fail(argv[0], &err);
+}
+
 static int version_main(int argc, char **argv)
 {
     (void)argc;
@@ -77,7 +104,7 @@ static int usage(FILE *to, int code)
     fputs("usage: savbench COMMAND [options]\n\n"
           "Benchmarks video segmentation models (EdgeTAM, SAM 2) on SA-V, over dtypes and devices.\n\nCommands:\n", to);
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
+        fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].what);
     fputs("\nsavbench COMMAND --help says more. Exit codes: 0 all done, 1 some trials failed, 2 usage, 3 failed,\n"
           "99 stopped by a signal: the same command goes on.\n", to);
     return code;

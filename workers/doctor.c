@@ -75,7 +75,7 @@ static int attention_table(const vb_doctor *d, vb_device device, vb_err *err)
     int lacks = 0;
 
     if (!ops) {
-        printf("attention    none: this build has no libtorch. Configure with -DVB_TORCH=ON where the torch wheel is installed.\n");
+        printf("attention    none: this build has no libtorch. From a package: savbench build-engine; from source: -DVB_TORCH=ON, with a torch wheel.\n");
         return 1;
     }
     if (ops->open(&model, &config, err)) {

@@ -299,7 +299,7 @@ static vb_status hold_setup(vb_pipeline *p, const vb_setup *setup, vb_err *err)
     }
     drop_setup(p);
     if (!(p->ops = vb_model_find(setup->model)))
-        return vb_fail(err, VB_EARG, "model '%s' is not in this build of savbench-engine", setup->model);
+        return vb_fail(err, VB_EARG, "model '%s' is not in this build of savbench-engine; a package's engine with all of them is made by `savbench build-engine`", setup->model);
     if ((st = vb_options_checkpoint(checkpoint, sizeof checkpoint, &p->options, setup->model, err)) ||
         (st = describe_checkpoint(p, setup->model, checkpoint, err)) || (st = p->ops->open(&p->model, &config, err))) {
         drop_setup(p);

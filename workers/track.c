@@ -426,7 +426,7 @@ static vb_status track(vb_track *t, vb_err *err)
         return vb_fail(err, VB_EARG, "--checkpoint is missing: a file such as %s, or seed:N", info->checkpoint);
     config.model = info->name;
     if (!(ops = vb_model_find(info->name)))
-        return vb_fail(err, VB_EARG, "model '%s' is not in this build of savbench-engine", info->name);
+        return vb_fail(err, VB_EARG, "model '%s' is not in this build of savbench-engine; a package's engine with all of them is made by `savbench build-engine`", info->name);
     if ((st = list_files(t, err)) || (st = make_order(t, err)) || (st = check_objects(t, err)) || (st = make_dirs(t, err)))
         return st;
     if (!(latency_ms = calloc((size_t)t->n_frames, sizeof *latency_ms)))

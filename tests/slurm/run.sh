@@ -40,5 +40,6 @@ if [ $rc != 0 ]; then
 fi
 if ! diff -u "${test%.sh}.expected" got; then
     cat log ./*.log
+    tail -n 20 "$short"/log/*.log
     exit 1
 fi

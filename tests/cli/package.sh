@@ -1,0 +1,15 @@
+# What is made from the program's own tables: the man page, which renders without a warning, and completion.
+. "$TESTS/lib.sh"
+sh "$TESTS/../../docs/manpage.sh" "$BIN/savbench" 0.0 >page.1
+for command in run plan report merge slurm devices sync; do grep -q "^.SS $command" page.1 || echo "no section of $command"; done
+grep -q '^.B \\-\\-telemetry\\-hz N' page.1 && echo "options are in the page"
+if command -v groff >/dev/null; then groff -man -Tutf8 -ww page.1 2>warnings >/dev/null; cat warnings; fi
+"$BIN/savbench" completion bash >script
+bash -c '. ./script
+    complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _savbench; echo "$*: ${COMPREPLY[*]}"; }
+    PATH=$BIN:$PATH
+    complete_words savbench mer
+    complete_words savbench run --dt
+    complete_words savbench slurm --gpus'
+code "$BIN/savbench" completion fish 2>&1
+code "$BIN/savbench" build-engine 2>&1
