@@ -3,15 +3,23 @@
 
 #include "err.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+bool vb_outcome_driver_oom(const char *log)
+{
+    const char *at = strcasestr(log, "NvMapMem");
+
+    return at && strcasestr(at, "error 12"); /* ENOMEM */
+}
 
 const char *vb_outcome_of_error(const char *code, const char *reason)
 {
     bool cuda = !strcmp(code, vb_status_name(VB_ECUDA)) || strcasestr(reason, "cuda");
 
+    if (vb_outcome_driver_oom(reason))
+        return "oom_device";
     if (!strcmp(code, vb_status_name(VB_ENOMEM)) || strcasestr(reason, "out of memory"))
         return cuda ? "oom_device" : "oom_host";
     if (!strcmp(code, vb_status_name(VB_ECUDA)))

@@ -10,10 +10,16 @@
 #ifndef VB_OUTCOME_H
 #define VB_OUTCOME_H
 
+#include <stdbool.h>
+
 /* Of an error that was told: code as vb_status_name, reason as text (libtorch tells CUDA's out of memory in words only). */
 const char *vb_outcome_of_error(const char *code, const char *reason);
 
 /* How often this machine's kernel has killed a process for memory, ever; 0 where it does not say. */
 long long vb_outcome_oom_kills(void);
+
+/* Whether the engine's last words hold a Jetson driver's way of being out of memory, "NvMapMemAllocInternalTagged: ... error 12";
+ * CUDA's own error is then often another one. */
+bool vb_outcome_driver_oom(const char *log);
 
 #endif

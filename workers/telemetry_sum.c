@@ -75,8 +75,8 @@ double vb_energy_between(const vb_telemetry_row *rows, int n, double a_ms, doubl
     return isnan(j) ? vb_energy_by_power(rows, n, a_ms, b_ms) : j;
 }
 
-/* Mean and maximum of the samples from a to b. */
-static void over(double *mean, double *most, const vb_trial *t, size_t offset, double a, double b)
+/* Mean and maximum of the samples. The first and the last one are taken just outside of the frames: a short trial has no others. */
+static void over(double *mean, double *most, const vb_trial *t, size_t offset)
 {
     double sum = 0;
     int n = 0;
@@ -85,7 +85,7 @@ static void over(double *mean, double *most, const vb_trial *t, size_t offset, d
     for (int i = 0; i < t->n_telemetry; i++) {
         double v = value(&t->telemetry[i], offset);
 
-        if (isnan(v) || t->telemetry[i].t_ms < a || t->telemetry[i].t_ms > b)
+        if (isnan(v))
             continue;
         sum += v;
         n++;
@@ -113,14 +113,14 @@ static double growth(const vb_trial *t, double a)
     return n < 3 || n * xx <= x * x ? NAN : (n * xy - x * y) / (n * xx - x * x);
 }
 
-static void sum_throttle(vb_trial *t, double a, double b)
+static void sum_throttle(vb_trial *t)
 {
     int64_t bits = -1;
 
     for (int i = 0; i < t->n_telemetry; i++) {
         const vb_telemetry_row *r = &t->telemetry[i];
 
-        if (r->throttle >= 0 && r->t_ms >= a && r->t_ms <= b)
+        if (r->throttle >= 0)
             bits = (bits < 0 ? 0 : bits) | r->throttle;
     }
     t->throttled = bits < 0 ? -1 : (bits & ~(int64_t)VB_THROTTLE_POWER_CAP) != 0;
@@ -135,12 +135,12 @@ void vb_telemetry_sum(vb_trial *t, double idle_w, bool alone)
         return;
     a = t->frames[0].start_ms;
     b = t->frames[t->n_frames - 1].end_ms;
-    over(&t->power_mean_w, &t->power_max_w, t, offsetof(vb_telemetry_row, power_w), a, b);
-    over(&unused, &t->temperature_max_c, t, offsetof(vb_telemetry_row, temperature_c), a, b);
-    over(&t->gpu_clock_mhz, &unused, t, offsetof(vb_telemetry_row, gpu_clock_mhz), a, b);
+    over(&t->power_mean_w, &t->power_max_w, t, offsetof(vb_telemetry_row, power_w));
+    over(&unused, &t->temperature_max_c, t, offsetof(vb_telemetry_row, temperature_c));
+    over(&t->gpu_clock_mhz, &unused, t, offsetof(vb_telemetry_row, gpu_clock_mhz));
     /* The first quarter is allocators filling up. */
     t->rss_bytes_per_frame = growth(t, a + (b - a) / 4) * (b - a) / t->n_frames;
-    sum_throttle(t, a, b);
+    sum_throttle(t);
     if (!alone)
         return;
     t->energy_j = vb_energy_between(t->telemetry, t->n_telemetry, a, b);

@@ -99,7 +99,9 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
     snprintf(d->log, sizeof d->log, "%s", w->child.tail);
     if (w->fault.code[0]) {
         snprintf(d->outcome, sizeof d->outcome, "%s",
-                 refused_options(w) ? "usage" : vb_outcome_of_error(w->fault.code, w->fault.reason));
+                 refused_options(w)                         ? "usage"
+                 : vb_outcome_driver_oom(w->child.tail) ? "oom_device"
+                                                            : vb_outcome_of_error(w->fault.code, w->fault.reason));
         snprintf(d->detail, sizeof d->detail, "%s", w->fault.reason);
     } else if (why) {
         snprintf(d->outcome, sizeof d->outcome, "%s", why);
@@ -108,7 +110,8 @@ static void describe_death(const worker *w, vb_death *d, int status, const char 
         snprintf(d->outcome, sizeof d->outcome, "oom_host");
         snprintf(d->detail, sizeof d->detail, "engine %s, out of the host's memory", how);
     } else {
-        snprintf(d->outcome, sizeof d->outcome, "%s", d->signal ? "signal" : "exit");
+        snprintf(d->outcome, sizeof d->outcome, "%s",
+                 vb_outcome_driver_oom(w->child.tail) ? "oom_device" : d->signal ? "signal" : "exit");
         snprintf(d->detail, sizeof d->detail, "engine %s", how);
     }
 }
