@@ -1,7 +1,7 @@
 /* Every call that changes a file, of a run of 20 videos: killed before it, torn in the middle of it, failing at it once and
  * from there on. Afterwards the same command completes it to the same rows, shards and report as an unbroken run.
  *
- * All calls are tried with SAVBENCH_FAULT_STRIDE=1; by default every 601st, from a start that moves with the kind of fault.
+ * All calls are tried with SAVBENCH_FAULT_STRIDE=1; by default every 1201st, from a start that moves with the kind of fault.
  * SAVBENCH_FAULT_KIND=0..4: one kind alone. */
 #include "driver.h"
 #include "sample.h"
@@ -101,7 +101,7 @@ int main(void)
         {"read-only from there on", SHIM_BREAK, EROFS},
     };
     const char *told = getenv("SAVBENCH_FAULT_STRIDE"), *kind = getenv("SAVBENCH_FAULT_KIND");
-    long stride = told ? strtol(told, NULL, 10) : 601, calls, bad = 0;
+    long stride = told ? strtol(told, NULL, 10) : 1201, calls, bad = 0;
     char *expected;
 
     driver_prepare();
