@@ -60,7 +60,8 @@ vb_status vb_store_publish_overlays(vb_store *s, const vb_trial *t, vb_err *err)
     st = vb_folder_open(&video, all, t->key.video, true, err);
     for (int32_t i = 0; i < t->n_overlays && st == VB_OK; i++) {
         snprintf(file, sizeof file, "%.*s_%05d.png", (int)(strrchr(shard, '.') - shard), shard, t->overlays[i].frame_idx);
-        st = vb_publish(video, file, t->overlays[i].png, t->overlays[i].n_bytes, err);
+        st = s->group ? vb_staged_add(s, dup(video), file, t->overlays[i].png, t->overlays[i].n_bytes, err)
+                      : vb_publish(video, file, t->overlays[i].png, t->overlays[i].n_bytes, err);
     }
     if (video >= 0)
         close(video);

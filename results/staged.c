@@ -1,4 +1,4 @@
-/* Shards of a group: written one by one, made durable together. Each new file that is synced by itself costs the file system
+/* Shards and pictures of a group: written one by one, made durable together. Each new file that is synced by itself costs the file system
  * a journal commit; where several wait, one for all comes first, after which their own syncs find nothing left to write. */
 #include "publish.h"
 #include "store_impl.h"
@@ -13,8 +13,13 @@ enum { WORTH_A_SYNC_OF_ALL = 3 };
 
 vb_status vb_staged_add(vb_store *s, int dir, const char *name, const uint8_t *bytes, size_t n, vb_err *err)
 {
+    struct stat folder;
     vb_status st;
 
+    if (fstat(dir, &folder) || strlen(name) >= sizeof s->staged->name) {
+        close(dir);
+        return vb_fail(err, VB_EIO, "folder of '%.200s': %s", name, strerror(errno));
+    }
     if (s->n_staged == s->room_staged) {
         size_t room = s->room_staged ? 2 * s->room_staged : 16;
         vb_staged_file *more = realloc(s->staged, room * sizeof *more);
@@ -31,29 +36,32 @@ vb_status vb_staged_add(vb_store *s, int dir, const char *name, const uint8_t *b
         return st;
     }
     s->staged[s->n_staged].dir = dir;
+    s->staged[s->n_staged].device = folder.st_dev;
+    s->staged[s->n_staged].inode = folder.st_ino;
     memcpy(s->staged[s->n_staged++].name, name, strlen(name) + 1);
     return VB_OK;
 }
 
 static vb_status sync_folder(int dir, vb_err *err)
 {
-    return fsync(dir) ? vb_fail(err, VB_EIO, "fsync a folder of shards: %s", strerror(errno)) : VB_OK;
+    return fsync(dir) ? vb_fail(err, VB_EIO, "fsync a folder of results: %s", strerror(errno)) : VB_OK;
 }
 
-static bool same_folder(int a, int b)
+static bool folder_came_before(const vb_store *s, size_t i)
 {
-    struct stat x, y;
-
-    return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    for (size_t k = 0; k < i; k++)
+        if (s->staged[k].inode == s->staged[i].inode && s->staged[k].device == s->staged[i].device)
+            return true;
+    return false;
 }
 
-/* The folders of the staged files, each once as far as its files come one after the other. */
+/* Each folder once: after all renames. */
 static vb_status sync_folders(vb_store *s, vb_err *err)
 {
     vb_status st = VB_OK;
 
     for (size_t i = 0; i < s->n_staged && st == VB_OK; i++)
-        if (i == 0 || !same_folder(s->staged[i].dir, s->staged[i - 1].dir))
+        if (!folder_came_before(s, i))
             st = sync_folder(s->staged[i].dir, err);
     return st == VB_OK && s->new_folder ? sync_folder(s->shards, err) : st;
 }

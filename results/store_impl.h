@@ -8,12 +8,16 @@
 #include "paths.h"
 #include "store.h"
 
+#include <sys/types.h>
+
 #define VB_SHARD_PATH_MAX 300
 
-/* Shards of a group on their way to their names; staged.c. */
+/* Files of a group on their way to their names; staged.c. */
 typedef struct {
-    int dir; /* the video's folder, owned */
-    char name[VB_SHARD_PATH_MAX];
+    int dir; /* owned */
+    dev_t device;
+    ino_t inode; /* of the folder */
+    char name[VB_SHARD_PATH_MAX + 16];
 } vb_staged_file;
 
 struct vb_store {

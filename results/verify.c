@@ -144,7 +144,7 @@ static vb_status remake_all(verifier *f, vb_err *err)
     vb_status st;
 
     if ((st = vb_db_query(&q, f->told, err, "SELECT trial_id, epoch, recorded_utc, shard, shard_sha256, shard_bytes FROM trial"
-                          " WHERE status = 'done' ORDER BY trial_id", "")))
+                          " WHERE status = 'done' ORDER BY shard", "")))
         return st;
     while (st == VB_OK && (st = vb_db_step(&row, f->told, q, err)) == VB_OK && row) {
         char now[64], path[512], sha[80];
