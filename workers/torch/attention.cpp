@@ -36,6 +36,11 @@ const char *op_name(SdpBackend b, bool cuda)
   }
 }
 
+std::string op_of(const SdpWay &way, bool cuda)
+{
+  return op_name(way.backend, cuda) + (way.parts > 1 ? " in " + std::to_string(way.parts) + (way.backend == SdpBackend::math ? " parts of the queries" : " parts of the keys") : std::string());
+}
+
 // libtorch tells why a kernel cannot run only as warnings: a heading per kernel, then its reasons.
 class CollectWarnings : public c10::WarningHandler {
 public:
@@ -111,24 +116,24 @@ constexpr int64_t max_exact_scores = 16 << 20;
 
 bool upstream_is_exact(const char *site) { return strncmp(site, "memory.", 7) == 0 || strncmp(site, "decoder.", 8) == 0; }
 
-Tensor run(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
+// Backends that may be faster than libtorch's choice on a GPU.
+std::vector<SdpBackend> rivals(const Tensor &q, vb_require_flash require)
 {
-  switch (b) {
-  case SdpBackend::flash:
-    return q.is_cuda() ? std::get<0>(at::_scaled_dot_product_flash_attention(q, k, v))
-                       : std::get<0>(at::_scaled_dot_product_flash_attention_for_cpu(q, k, v));
-  case SdpBackend::efficient: return std::get<0>(at::_scaled_dot_product_efficient_attention(q, k, v, {}, false));
-#if VB_TORCH_AT_LEAST(2, 5)
-  case SdpBackend::cudnn: return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, false));
-#endif
-  default: return std::get<0>(at::_scaled_dot_product_attention_math(q, k, v));
-  }
+  if (q.scalar_type() == at::kFloat)
+    return {SdpBackend::math};
+  if (require == VB_FLASH_STRICT)
+    return {SdpBackend::flash};
+  return {SdpBackend::flash, SdpBackend::cudnn};
 }
+
+SdpWay narrow_default(const Tensor &q) { return {q.scalar_type() == at::kFloat ? SdpBackend::efficient : SdpBackend::cudnn, 1}; }
 
 } // namespace
 
 void Attention::configure(const Precision &precision, vb_require_flash require)
 {
+  if (precision.dtype != precision_.dtype)
+    measured_.clear();
   precision_ = precision;
   require_ = precision.autocast() ? require : VB_FLASH_ANY; // a half-dtype demand: float32 has no flash kernels
   sites_.clear();
@@ -144,35 +149,58 @@ Attention::Site &Attention::site(const char *name)
   return sites_.back();
 }
 
+SdpWay Attention::measured(const SdpWay &given, const Tensor &q, const Tensor &k, const Tensor &v, double *ms)
+{
+  const std::vector<int64_t> shape = {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3), (int64_t)require_};
+  for (const Measured &m : measured_)
+    if (m.shape == shape) {
+      *ms = m.ms;
+      return m.way;
+    }
+  measured_.push_back({shape, {}, 0});
+  measured_.back().way = fastest_way(given, rivals(q, require_), q, k, v, &measured_.back().ms);
+  *ms = measured_.back().ms;
+  return measured_.back().way;
+}
+
 void Attention::choose(Site &s, const Tensor &q, const Tensor &k, const Tensor &v)
 {
-  s.backend = (SdpBackend)at::_fused_sdp_choice(q, k, v);
+  s.way = {(SdpBackend)at::_fused_sdp_choice(q, k, v), 1};
   std::string reason;
   bool exact = false;
-  if (s.backend == SdpBackend::flash && q.is_cpu() && q.scalar_type() == at::kFloat && upstream_is_exact(s.record.site) &&
+  if (s.way.backend == SdpBackend::flash && q.is_cpu() && q.scalar_type() == at::kFloat && upstream_is_exact(s.record.site) &&
       q.size(0) * q.size(1) * q.size(2) * k.size(2) <= max_exact_scores) {
-    s.backend = SdpBackend::math;
+    s.way.backend = SdpBackend::math;
     exact = true;
   }
-  const bool flash = s.backend == SdpBackend::flash;
+  const bool flash = s.way.backend == SdpBackend::flash;
   if (!flash && can_run(SdpBackend::flash, q, k, v, &reason))
     reason = exact ? "float32: exact exponentials as upstream, which turns flash off here on a CPU"
-                   : std::string("libtorch prefers ") + backend_name(s.backend) + " here";
-  if (require_ != VB_FLASH_ANY && !flash && !(require_ == VB_FLASH_REQUIRED && s.backend == SdpBackend::cudnn)) {
+                   : std::string("libtorch prefers ") + backend_name(s.way.backend) + " here";
+  if (require_ != VB_FLASH_ANY && !flash && !(require_ == VB_FLASH_REQUIRED && s.way.backend == SdpBackend::cudnn)) {
     if (can_run(SdpBackend::flash, q, k, v, nullptr)) {
-      s.backend = SdpBackend::flash;
+      s.way.backend = SdpBackend::flash;
       reason.clear();
     } else if (require_ == VB_FLASH_REQUIRED && can_run(SdpBackend::cudnn, q, k, v, nullptr)) {
-      s.backend = SdpBackend::cudnn;
+      s.way.backend = SdpBackend::cudnn;
     } else {
       fail(VB_EARG, "--require-flash: attention site '%s' (%s, head size %lld) cannot: %s", s.record.site, c10::toString(q.scalar_type()),
            (long long)q.size(3), reason.c_str());
     }
   }
+  if (q.is_cuda()) {
+    double ms;
+    const SdpWay before = s.way;
+    s.way = measured(before, q, k, v, &ms);
+    if (s.way.backend == SdpBackend::flash)
+      reason.clear();
+    else if (s.way.backend != before.backend || s.way.parts > 1)
+      reason = "measured: the fastest here";
+  }
   vb_attention_site &r = s.record;
   put(r.dtype, sizeof(r.dtype), dtype_name(q.scalar_type()));
-  put(r.backend, sizeof(r.backend), backend_name(s.backend));
-  put(r.op, sizeof(r.op), op_name(s.backend, q.is_cuda()));
+  put(r.backend, sizeof(r.backend), backend_name(s.way.backend));
+  put(r.op, sizeof(r.op), op_of(s.way, q.is_cuda()));
   put(r.reason, sizeof(r.reason), reason);
 }
 
@@ -185,7 +213,7 @@ Tensor Attention::operator()(const char *name, const Tensor &q_in, const Tensor 
   if (note_shape(s, q, k))
     choose(s, q, k, v);
   s.record.calls++;
-  return run(s.backend, q, k, v);
+  return run_way(s.way, q, k, v);
 }
 
 bool Attention::note_shape(Site &s, const Tensor &q, const Tensor &k)
@@ -205,9 +233,19 @@ bool Attention::note_shape(Site &s, const Tensor &q, const Tensor &k)
   return true;
 }
 
-bool Attention::takes_narrow_values(const Tensor &q, const Tensor &k, const Tensor &v) const
+bool Attention::takes_narrow_values(const Tensor &q_in, const Tensor &k_in, const Tensor &v_in)
 {
-  return require_ != VB_FLASH_STRICT && fused_attention::usable(precision_.op(), q, k, v);
+  if (require_ == VB_FLASH_STRICT)
+    return false;
+  if (q_in.is_cpu())
+    return fused_attention::usable(precision_.op(), q_in, k_in, v_in);
+  const ScalarType op = precision_.op();
+  const Tensor q = q_in.to(op), k = k_in.to(op), v = v_in.to(op);
+  // math and cuDNN take them; flash wants values as wide as the keys
+  double narrow_ms, wide_ms;
+  measured(narrow_default(q), q, k, v, &narrow_ms);
+  measured({(SdpBackend)at::_fused_sdp_choice(q, k, k), 1}, q, k, k, &wide_ms);
+  return narrow_ms < wide_ms;
 }
 
 Tensor Attention::narrow(const char *name, const Tensor &q_in, const Tensor &k_in, const Tensor &v_in)
@@ -218,12 +256,19 @@ Tensor Attention::narrow(const char *name, const Tensor &q_in, const Tensor &k_i
   if (note_shape(s, q, k)) {
     vb_attention_site &r = s.record;
     put(r.dtype, sizeof(r.dtype), dtype_name(op));
-    put(r.backend, sizeof(r.backend), "fused");
-    put(r.op, sizeof(r.op), "vb::fused_attention");
     put(r.reason, sizeof(r.reason), "values " + std::to_string(v.size(3)) + " wide, projected afterwards: flash wants them as wide as the keys");
+    if (q.is_cpu()) {
+      put(r.backend, sizeof(r.backend), "fused");
+      put(r.op, sizeof(r.op), "vb::fused_attention");
+    } else {
+      double ms;
+      s.way = measured(narrow_default(q), q, k, v, &ms);
+      put(r.backend, sizeof(r.backend), backend_name(s.way.backend));
+      put(r.op, sizeof(r.op), op_of(s.way, true));
+    }
   }
   s.record.calls++;
-  return fused_attention::run(q, k, v);
+  return q.is_cpu() ? fused_attention::run(q, k, v) : run_way(s.way, q, k, v);
 }
 
 Attention::Records Attention::take()

@@ -61,6 +61,10 @@ Graphs::Graphs(Context &context) : context_(context) {}
 
 Graphs::~Graphs() = default;
 
-void Graphs::clear() { graphs_.clear(); }
+void Graphs::clear()
+{
+  graphs_.clear();
+  pool_ = {0, 0}; // it went with the last of them
+}
 
 } // namespace vb

@@ -9,28 +9,6 @@ namespace {
 
 constexpr double norm_eps = 1e-6;
 
-// The map cut into windows, by rows of windows; what the last ones lack is zero and takes part in attention.
-// [B, h, w, C] -> [B * n, s, s, C]
-Tensor partition(const Tensor &x, int64_t s)
-{
-  const int64_t b = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3), rows = (h + s - 1) / s, columns = (w + s - 1) / s;
-  Tensor whole = x;
-  if (rows * s != h || columns * s != w)
-    whole = at::constant_pad_nd(x, {0, 0, 0, columns * s - w, 0, rows * s - h});
-  return whole.view({b, rows, s, columns, s, c}).transpose(2, 3).reshape({-1, s, s, c});
-}
-
-// shortcut + the windows put back in their places, [B, h, w, C]; the sum reads them where they lie.
-Tensor add_windows(const Tensor &shortcut, const Tensor &windows)
-{
-  const int64_t b = shortcut.size(0), h = shortcut.size(1), w = shortcut.size(2), c = shortcut.size(3), s = windows.size(1);
-  const int64_t rows = (h + s - 1) / s, columns = (w + s - 1) / s;
-  Tensor placed = windows.view({b, rows, columns, s, s, c}).transpose(2, 3); // [B, rows, s, columns, s, C]
-  if (rows * s == h && columns * s == w)
-    return (shortcut.view(placed.sizes()) + placed).view(shortcut.sizes());
-  return shortcut + placed.reshape({b, rows * s, columns * s, c}).slice(1, 0, h).slice(2, 0, w);
-}
-
 Tensor max_pool(const Tensor &x) // [B, h, w, C] -> [B, h/2, w/2, C]
 {
   return at::max_pool2d(x.permute({0, 3, 1, 2}), {2, 2}, {2, 2}).permute({0, 2, 3, 1}).contiguous();
@@ -68,15 +46,21 @@ Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
 
 Tensor HieraBlock::operator()(Context &c, const Tensor &x) const
 {
-  Tensor normed = norm1(x);
-  Tensor shortcut = x;
+  Tensor normed, shortcut = x;
+  if (proj || !window)
+    normed = norm1.narrow(x);
   if (proj) { // a changed width takes the shortcut from the normed input
     shortcut = (*proj)(normed);
     if (pool)
       shortcut = max_pool(shortcut);
   }
-  Tensor y = window ? add_windows(shortcut, attend(c, partition(normed, window))) : shortcut + attend(c, normed);
-  return y + mlp(norm2(y));
+  if (!window) {
+    const kernels::Normed y = norm2.narrow(shortcut, attend(c, normed));
+    return y.sum + mlp(y.out);
+  }
+  const Tensor windows = kernels::norm_into_windows(x, window, norm1.weight, norm1.bias, norm1.eps, norm1.op);
+  const kernels::Normed y = kernels::add_windows_norm(shortcut, attend(c, windows), norm2.weight, norm2.bias, norm2.eps, norm2.op);
+  return y.sum + mlp(y.out);
 }
 
 std::array<int64_t, 4> Hiera::channels() const { return {spec.embed_dim, 2 * spec.embed_dim, 4 * spec.embed_dim, 8 * spec.embed_dim}; }

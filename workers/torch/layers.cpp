@@ -27,6 +27,12 @@ Tensor Linear::operator()(const Tensor &x, Act act) const
       packed = onednn::pack_linear(weight, x.numel() / x.size(-1));
     return onednn::linear(x.to(weight.scalar_type()).contiguous(), packed, bias, act);
   }
+  if (weight.is_cuda() && act == Act::relu && bias.defined()) { // in the product's last step
+    const Tensor rows = x.to(weight.scalar_type()).reshape({-1, x.size(-1)});
+    std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());
+    sizes.back() = weight.size(0);
+    return at::_addmm_activation(bias, rows, weight.t()).view(sizes);
+  }
   return activate(at::linear(x, weight, bias.defined() ? std::optional<Tensor>(bias) : std::nullopt), act);
 }
 
@@ -49,21 +55,36 @@ void LayerNorm::load(const Loader &w, int64_t dim)
 {
   weight = w.param("weight", {dim});
   bias = w.param("bias", {dim});
+  op = w.precision().op();
 }
 
-Tensor LayerNorm::operator()(const Tensor &x) const { return at::layer_norm(x, weight.sizes(), weight, bias, eps); }
+Tensor LayerNorm::operator()(const Tensor &x) const { return kernels::add_norm(x, {}, weight, bias, eps, at::kFloat, false).out; }
+
+Tensor LayerNorm::operator()(const Tensor &a, const Tensor &b) const
+{
+  return kernels::add_norm(a, b, weight, bias, eps, at::kFloat, false).out;
+}
+
+Tensor LayerNorm::narrow(const Tensor &x) const { return kernels::add_norm(x, {}, weight, bias, eps, op, false).out; }
+
+kernels::Normed LayerNorm::narrow(const Tensor &a, const Tensor &b) const { return kernels::add_norm(a, b, weight, bias, eps, op); }
 
 void LayerNorm2d::load(const Loader &w, int64_t dim)
 {
   weight = w.param("weight", {dim});
   bias = w.param("bias", {dim});
+  op = w.precision().op();
 }
 
-Tensor LayerNorm2d::operator()(const Tensor &x) const
+Tensor LayerNorm2d::rows(const Tensor &x) const
 {
-  // Upstream spells it out per channel and, the scale being float32, ends in float32 whatever the input's dtype.
-  Tensor last = x.permute({0, 2, 3, 1}).to(at::kFloat);
-  return at::layer_norm(last, weight.sizes(), weight, bias, eps).permute({0, 3, 1, 2});
+  return kernels::add_norm(x.permute({0, 2, 3, 1}), {}, weight, bias, eps, op, false).out;
+}
+
+Tensor LayerNorm2d::gelu(const Tensor &x, const Tensor &added) const
+{
+  // the map of a convolution from one channel comes in either layout
+  return kernels::norm_gelu(x.contiguous(at::MemoryFormat::ChannelsLast), added, weight, bias, eps, op);
 }
 
 void Conv2d::set(const Loader &w, const Tensor &folded, const Tensor &folded_bias, int64_t s, int64_t p, int64_t g)
@@ -96,7 +117,9 @@ static Tensor run(const Conv2d &c, const Tensor &x_in, Act act, const Tensor &re
     Tensor y = onednn::conv(x.to(c.weight.scalar_type()), c.packed, c.bias, c.stride, c.padding, c.groups, act, fused ? residual : Tensor());
     return fused ? y : residual + y;
   }
-  Tensor y = at::conv2d(x, c.weight, c.bias, c.stride, c.padding, 1, c.groups);
+  const bool pointwise = c.weight.is_cuda() && c.weight.size(2) == 1 && c.weight.size(3) == 1 && c.stride == 1 && c.groups == 1;
+  Tensor y = pointwise ? at::linear(x.permute({0, 2, 3, 1}), c.weight.flatten(1), c.bias).permute({0, 3, 1, 2}) // bias included
+                       : at::conv2d(x, c.weight, c.bias, c.stride, c.padding, 1, c.groups);
   return activate(residual.defined() ? y + residual : y, act);
 }
 

@@ -6,6 +6,7 @@
 #ifndef VB_TORCH_LAYERS_HPP
 #define VB_TORCH_LAYERS_HPP
 
+#include "kernels.hpp"
 #include "onednn.hpp"
 #include "weights.hpp"
 
@@ -31,12 +32,18 @@ struct Mlp {
   Tensor operator()(const Tensor &x) const;
 };
 
+// In float32, as autocast computes it. The narrow forms are for linear layers alone: rounded to their dtype at once.
 struct LayerNorm {
   Tensor weight, bias; // [dim]
   double eps = 1e-5;
+  ScalarType op = at::kFloat; // of the precision
 
   void load(const Loader &w, int64_t dim);
   Tensor operator()(const Tensor &x) const;
+  Tensor operator()(const Tensor &a, const Tensor &b) const; // of a + b
+  Tensor narrow(const Tensor &x) const;
+  // a + b in the wider of their dtypes, and its norm; b may be of a's last sizes alone
+  kernels::Normed narrow(const Tensor &a, const Tensor &b) const;
 };
 
 // Normalisation over channels at each pixel. Source: EdgeTAM@9cc44bf sam2/modeling/sam2_utils.py:141-153
@@ -44,8 +51,12 @@ struct LayerNorm2d {
   Tensor weight, bias; // [dim]
   double eps = 1e-6;
 
+  ScalarType op = at::kFloat; // of the precision
+
   void load(const Loader &w, int64_t dim);
-  Tensor operator()(const Tensor &x) const; // [B, C, H, W]
+  // [B, C, H, W], rounded to the precision's dtype for the convolution or linear layer that follows
+  Tensor rows(const Tensor &x) const;                                // as rows of channels, [B, H, W, C]
+  Tensor gelu(const Tensor &x, const Tensor &added = {}) const;      // gelu(norm(x + added)), a map
 };
 
 struct Conv2d {

@@ -37,8 +37,8 @@ Decoded MaskDecoder::operator()(Context &c, const Tensor &level, const Tensor &d
   Decoded out;
   out.tokens = hs.slice(1, 2, 2 + n_masks);
 
-  Tensor up = at::gelu(upscale1(upscale0(to_map(keys, h, w)) + f.s1));
-  up = at::gelu(upscale3(up) + f.s0); // [B, 32, 4h, 4w]
+  Tensor up = upscale1.gelu(upscale0(to_map(keys, h, w)), f.s1);
+  up = kernels::norm_gelu(upscale3(up), f.s0, {}, {}, 0, upscale1.op); // [B, 32, 4h, 4w]
   std::vector<Tensor> hyper;
   for (int64_t i = 0; i < n_masks; i++)
     hyper.push_back(output_hypernetworks_mlps[(size_t)i](out.tokens.select(1, i)));

@@ -42,15 +42,14 @@ void MemoryAttentionLayer::load(const Loader &w)
   norm3.load(w.in("norm3"), dim);
 }
 
-Tensor MemoryAttentionLayer::operator()(Context &c, const Tensor &x, const MemoryTokens &m, const RotaryTables &rope) const
+Tensor MemoryAttentionLayer::operator()(Context &c, Tensor &x, const Tensor &t, const MemoryTokens &m, const RotaryTables &rope) const
 {
-  Tensor t = norm1(x);
   Tensor q = rotated(split_heads(self_attn.q_proj(t), 1), rope.query);
   Tensor k = rotated(split_heads(self_attn.k_proj(t), 1), rope.query);
   Tensor v = split_heads(self_attn.v_proj(t), 1);
-  Tensor y = x + self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v)));
+  kernels::Normed y = norm2.narrow(x, self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v))));
 
-  q = rotated(split_heads(cross_attn_image.q_proj(norm2(y)), 1), rope.query);
+  q = rotated(split_heads(cross_attn_image.q_proj(y.out), 1), rope.query);
   if (q.size(0) != m.memory.size(0)) // from here on objects differ
     q = q.expand({m.memory.size(0), -1, -1, -1}).contiguous();
   k = split_heads(cross_attn_image.k_proj(m.keys), 1);
@@ -60,9 +59,9 @@ Tensor MemoryAttentionLayer::operator()(Context &c, const Tensor &x, const Memor
   Tensor seen = c.attention.takes_narrow_values(q, k, v)
                     ? cross_attn_image.v_proj(join_heads(c.attention.narrow("memory.cross", q, k, v)))
                     : join_heads(c.attention("memory.cross", q, k, split_heads(cross_attn_image.v_proj(m.memory), 1)));
-  y = y + cross_attn_image.out_proj(seen);
-
-  return y + linear2(linear1(norm3(y), Act::relu));
+  y = norm3.narrow(cross_attn_image.out_proj(seen), y.sum);
+  x = y.sum;
+  return linear2(linear1(y.out, Act::relu));
 }
 
 void MemoryAttention::load(const Loader &w, int n_layers)
@@ -75,10 +74,14 @@ void MemoryAttention::load(const Loader &w, int n_layers)
 
 Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const
 {
-  Tensor y = x + 0.1 * x_pos;
-  for (const MemoryAttentionLayer &layer : layers)
-    y = layer(c, y, m, rope);
-  return norm(y);
+  kernels::Normed y;
+  Tensor sum = x + 0.1 * x_pos, more;
+  for (const MemoryAttentionLayer &layer : layers) {
+    y = layer.norm1.narrow(sum, more);
+    sum = y.sum;
+    more = layer(c, sum, y.out, m, rope);
+  }
+  return norm(sum, more);
 }
 
 Tensor PointerEncoding::operator()(const Tensor &age) const

@@ -33,8 +33,9 @@ struct MemoryAttentionLayer {
   LayerNorm norm1, norm2, norm3;
 
   void load(const Loader &w);
-  // x [B, hw, 256], or [1, hw, 256] where it is the same for all
-  Tensor operator()(Context &c, const Tensor &x, const MemoryTokens &m, const RotaryTables &rope) const;
+  // x [B, hw, 256] float32, or [1, hw, 256] where it is the same for all; normed: norm1 of it. x becomes the sum after
+  // cross-attention, the result is what is still to be added.
+  Tensor operator()(Context &c, Tensor &x, const Tensor &normed, const MemoryTokens &m, const RotaryTables &rope) const;
 };
 
 struct MemoryAttention {

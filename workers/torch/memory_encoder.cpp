@@ -10,6 +10,8 @@ constexpr int64_t dim = 256, mem_dim = 64;
 void CxBlock::load(const Loader &w)
 {
   dwconv.load(w.in("dwconv"), dim, dim, 7, 1, 3, dim);
+  if (kernels::usable(w.precision().device))
+    depthwise.emplace(dwconv.weight, dwconv.bias, 1);
   norm.load(w.in("norm"), dim);
   pwconv1.load(w.in("pwconv1"), dim, 4 * dim);
   pwconv2.load(w.in("pwconv2"), 4 * dim, dim);
@@ -18,7 +20,7 @@ void CxBlock::load(const Loader &w)
 
 Tensor CxBlock::operator()(const Tensor &x) const
 {
-  Tensor y = norm(dwconv(x)).permute({0, 2, 3, 1});
+  Tensor y = norm.rows(depthwise ? (*depthwise)(x.to(norm.op).contiguous(at::MemoryFormat::ChannelsLast)) : dwconv(x));
   y = gamma * pwconv2(pwconv1(y, Act::gelu));
   return x + y.permute({0, 3, 1, 2});
 }
@@ -42,7 +44,7 @@ Tensor MemoryEncoder::operator()(const Tensor &level, const Tensor &mask) const
 {
   Tensor m = mask;
   for (size_t i = 0; i < mask_convs.size(); i++)
-    m = at::gelu(mask_norms[i](mask_convs[i](m)));
+    m = mask_norms[i].gelu(mask_convs[i](m));
   Tensor x = pix_feat_proj(level) + mask_out(m);
   for (const CxBlock &block : fuser)
     x = block(x);

@@ -11,6 +11,7 @@ namespace vb {
 
 struct CxBlock { // ConvNeXt
   Conv2d dwconv;
+  std::optional<kernels::Depthwise> depthwise; // the same by our kernel, where it runs
   LayerNorm2d norm;
   Linear pwconv1, pwconv2;
   Tensor gamma; // [256]

@@ -125,8 +125,11 @@ Tensor Network::memorize(Context &c, const Features &f, const Tensor &high_logit
   }
   Tensor out = (*spatial_perceiver)(c, map, memory_map_pos);
   c.probe.trace("perceiver_latents", out);
-  c.probe.trace("perceiver_pos", Perceiver::output_pos(out.device()));
-  c.probe.trace("maskmem_pos_enc", Perceiver::output_pos(out.device()));
+  if (c.probe.to) {
+    const Tensor pos = Perceiver::output_pos(out.device());
+    c.probe.trace("perceiver_pos", pos);
+    c.probe.trace("maskmem_pos_enc", pos);
+  }
   return out;
 }
 

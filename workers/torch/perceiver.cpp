@@ -12,7 +12,7 @@ void PerceiverFeedForward::load(const Loader &w)
   out.load(w.in(3), 4 * Perceiver::dim, Perceiver::dim, false);
 }
 
-Tensor PerceiverFeedForward::operator()(const Tensor &x) const { return out(in(norm(x), Act::gelu)) + x; }
+Tensor PerceiverFeedForward::operator()(const Tensor &x) const { return out(in(norm.narrow(x), Act::gelu)) + x; }
 
 void PerceiverLayer::load(const Loader &w)
 {
@@ -33,8 +33,8 @@ void PerceiverLayer::load(const Loader &w)
 
 Tensor PerceiverLayer::operator()(Context &c, bool windowed, const Tensor &latents, const Tensor &x, const Tensor &pos) const
 {
-  Tensor q = to_q(norm_latents(latents));
-  std::vector<Tensor> kv = to_kv(norm_x(x)).chunk(2, -1);
+  Tensor q = to_q(norm_latents.narrow(latents));
+  std::vector<Tensor> kv = to_kv(norm_x.narrow(x)).chunk(2, -1);
   if (pos.defined()) {
     const Tensor p = pos.to(kv[0].scalar_type());
     kv[0] = kv[0] + p;
@@ -43,7 +43,7 @@ Tensor PerceiverLayer::operator()(Context &c, bool windowed, const Tensor &laten
   Tensor y = c.attention(windowed ? "perceiver.window" : "perceiver.global", split_heads(q, 1), split_heads(kv[0], 1), split_heads(kv[1], 1));
   y = ff(to_out(join_heads(y)) + latents);
 
-  Tensor self = norm_self(y);
+  Tensor self = norm_self.narrow(y);
   q = self_q(self);
   kv = self_kv(self).chunk(2, -1);
   self = c.attention(windowed ? "perceiver.window_self" : "perceiver.global_self", split_heads(q, 1), split_heads(kv[0], 1), split_heads(kv[1], 1));

@@ -43,8 +43,7 @@ Tensor PromptEncoder::dense_none() const { return no_mask_embed.view({1, dim, 1,
 
 Tensor PromptEncoder::dense_mask(const Tensor &mask) const
 {
-  Tensor x = at::gelu(mask_norm1(mask_conv0(mask)));
-  return mask_conv6(at::gelu(mask_norm4(mask_conv3(x))));
+  return mask_conv6(mask_norm4.gelu(mask_conv3(mask_norm1.gelu(mask_conv0(mask)))));
 }
 
 } // namespace vb

@@ -37,11 +37,13 @@ void SqueezeExcite::load(const Loader &w, int64_t dim)
   const int64_t reduced = std::max<int64_t>(8, (dim / 4 + 4) / 8 * 8);
   fc1.load(w.in("fc1"), dim, reduced, 1);
   fc2.load(w.in("fc2"), reduced, dim, 1);
+  if (kernels::usable(w.precision().device))
+    fused.emplace(fc1.weight, fc1.bias, fc2.weight, fc2.bias);
 }
 
 Tensor SqueezeExcite::operator()(const Tensor &x) const
 {
-  return x * fc2(fc1(x.mean({2, 3}, true), Act::relu)).sigmoid();
+  return fused ? (*fused)(x) : x * fc2(fc1(x.mean({2, 3}, true), Act::relu)).sigmoid();
 }
 
 void RepVitMlp::load(const Loader &w, int64_t dim)
@@ -64,6 +66,8 @@ void RepVitBlock::load(const Loader &w, int64_t dim, bool use_se)
   out_dtype = w.precision().op();
   if (w.precision().device.is_cpu()) // no slower there; see deviations
     token_mixer.keep_float32(w, wide.weight, wide.bias + point.bias);
+  if (kernels::usable(w.precision().device))
+    depthwise.emplace(wide.weight.to(w.precision().device), (wide.bias + point.bias).to(w.precision().device), 1);
   if (use_se)
     se.emplace().load(w.in("se"), dim);
   channel_mixer.load(w.in("channel_mixer"), dim);
@@ -71,7 +75,7 @@ void RepVitBlock::load(const Loader &w, int64_t dim, bool use_se)
 
 Tensor RepVitBlock::operator()(const Tensor &x) const
 {
-  Tensor y = token_mixer.plus(x, x);
+  Tensor y = depthwise ? (*depthwise)(x, x) : token_mixer.plus(x, x);
   if (se)
     y = (*se)(y);
   return channel_mixer(y).to(out_dtype);
@@ -116,7 +120,7 @@ void RepVit::load(const Loader &trunk, int64_t)
 const char *RepVit::deviations(const Precision &p) const
 {
   // Between blocks everything is rounded as upstream rounds it; within a block its single kernels round more often.
-  return p.autocast() && p.device.is_cpu() ? "trunk: within a block sums and depthwise convolutions in float32, activations fused before rounding" : "";
+  return p.autocast() ? "trunk: within a block sums and depthwise convolutions in float32, activations fused before rounding" : "";
 }
 
 std::array<Tensor, 4> RepVit::operator()(Context &, const Tensor &image) const

@@ -13,6 +13,8 @@ namespace vb {
 
 struct SqueezeExcite {
   Conv2d fc1, fc2;
+  std::optional<kernels::SqueezeExcite> fused; // the same by our kernels, where they run
+
   void load(const Loader &w, int64_t dim);
   Tensor operator()(const Tensor &x) const;
 };
@@ -25,6 +27,7 @@ struct RepVitMlp {
 
 struct RepVitBlock {
   Conv2d token_mixer;
+  std::optional<kernels::Depthwise> depthwise; // the same by our kernel, where it runs
   std::optional<SqueezeExcite> se; // every other block
   RepVitMlp channel_mixer;
   ScalarType out_dtype = at::kFloat; // what a block rounds its output to

@@ -47,12 +47,12 @@ void TwoWayBlock::operator()(Context &c, Tensor &queries, Tensor &keys, const Te
   queries = norm1(queries);
 
   // tokens look at the image
-  Tensor k = keys + key_pe;
-  queries = norm2(queries + cross_attn_token_to_image(c, "decoder.token_to_image", queries + query_pe, k, keys));
-  queries = norm3(queries + mlp(queries));
+  Tensor k = (keys + key_pe).to(norm1.op); // linear layers alone read it
+  queries = norm2(queries, cross_attn_token_to_image(c, "decoder.token_to_image", queries + query_pe, k, keys));
+  queries = norm3(queries, mlp(queries));
 
   // the image looks at the tokens
-  keys = norm4(keys + cross_attn_image_to_token(c, "decoder.image_to_token", k, queries + query_pe, queries));
+  keys = norm4(keys, cross_attn_image_to_token(c, "decoder.image_to_token", k, queries + query_pe, queries));
 }
 
 void TwoWayTransformer::load(const Loader &w)

@@ -1,0 +1,138 @@
+// Attention by one way, and the fastest.
+#include "attention_ways.hpp"
+
+#include "kernels.hpp"
+#include "stage_clock.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace vb {
+
+namespace {
+
+constexpr int64_t fewest_keys = 512;        // of a part
+constexpr int64_t most_scores = 16 << 20; // of a part of queries: 64 MiB of float32
+
+Tensor whole(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
+{
+  switch (b) {
+  case SdpBackend::flash:
+    return q.is_cuda() ? std::get<0>(at::_scaled_dot_product_flash_attention(q, k, v))
+                       : std::get<0>(at::_scaled_dot_product_flash_attention_for_cpu(q, k, v));
+  case SdpBackend::efficient: return std::get<0>(at::_scaled_dot_product_efficient_attention(q, k, v, {}, false));
+#if VB_TORCH_AT_LEAST(2, 5)
+  case SdpBackend::cudnn: return std::get<0>(at::_scaled_dot_product_cudnn_attention(q, k, v, {}, false));
+#endif
+  default: return std::get<0>(at::_scaled_dot_product_attention_math(q, k, v));
+  }
+}
+
+// [B, heads, m, d] -> [parts * B, heads, m / parts, d], part by part; a view for one object and one head.
+Tensor cut(const Tensor &x, int64_t parts)
+{
+  const Tensor y = x.unflatten(2, {parts, x.size(2) / parts}); // [B, heads, parts, m / parts, d]
+  return y.permute({2, 0, 1, 3, 4}).flatten(0, 1);
+}
+
+Tensor in_parts(SdpBackend b, int64_t parts, const Tensor &q, const Tensor &k, const Tensor &v)
+{
+  const Tensor qs = q.unsqueeze(0).expand({parts, -1, -1, -1, -1}).flatten(0, 1), ks = cut(k, parts), vs = cut(v, parts);
+  Tensor out, lse;
+  if (b == SdpBackend::flash) {
+    auto r = at::_scaled_dot_product_flash_attention(qs, ks, vs);
+    out = std::get<0>(r);
+    lse = std::get<1>(r);
+  }
+#if VB_TORCH_AT_LEAST(2, 5)
+  if (b == SdpBackend::cudnn) {
+    auto r = at::_scaled_dot_product_cudnn_attention(qs, ks, vs, {}, true);
+    out = std::get<0>(r);
+    lse = std::get<1>(r);
+  }
+#endif
+  if (!out.defined())
+    fail(VB_EARG, "attention in parts: neither flash nor cuDNN");
+  std::vector<int64_t> sizes = {parts};
+  for (int64_t d = 0; d < 4; d++)
+    sizes.push_back(d == 3 ? v.size(3) : q.size(d));
+  const Tensor all = out.contiguous().view(sizes);
+  sizes.pop_back();
+  return kernels::merge_parts(all, lse.contiguous().view(sizes));
+}
+
+Tensor by_queries(int64_t parts, const Tensor &q, const Tensor &k, const Tensor &v)
+{
+  std::vector<Tensor> out;
+  for (const Tensor &some : q.chunk(parts, 2))
+    out.push_back(whole(SdpBackend::math, some, k, v));
+  return at::cat(out, 2);
+}
+
+// Into how many parts a backend may cut the work.
+std::vector<int> possible_parts(SdpBackend b, const Tensor &q, const Tensor &k)
+{
+  if (b == SdpBackend::math) {
+    const int64_t scores = q.size(0) * q.size(1) * q.size(2) * k.size(2);
+    return {(int)std::min(q.size(2), (scores + most_scores - 1) / most_scores)};
+  }
+  std::vector<int> out = {1};
+  for (int parts : {2, 4, 8})
+    if (k.size(2) % parts == 0 && k.size(2) / parts >= fewest_keys && kernels::usable(q.device()))
+      out.push_back(parts);
+  return out;
+}
+
+// Of the middle one of a few runs, after one that is not counted.
+double time_of(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor &v)
+{
+  std::vector<double> ms;
+  StageClock clock(q.device());
+  run_way(way, q, k, v);
+  for (int i = 0; i < 5; i++) {
+    double stages[VB_STAGE_COUNT] = {0};
+    clock.start();
+    run_way(way, q, k, v);
+    clock.mark(VB_STAGE_ATTEND);
+    c10::impl::VirtualGuardImpl(q.device().type()).synchronizeDevice(q.device().index());
+    clock.collect(stages);
+    ms.push_back(stages[VB_STAGE_ATTEND]);
+  }
+  std::sort(ms.begin(), ms.end());
+  return ms[ms.size() / 2];
+}
+
+} // namespace
+
+Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor &v)
+{
+  if (way.parts <= 1)
+    return whole(way.backend, q, k, v);
+  return way.backend == SdpBackend::math ? by_queries(way.parts, q, k, v) : in_parts(way.backend, way.parts, q, k, v);
+}
+
+SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends, const Tensor &q, const Tensor &k, const Tensor &v, double *ms)
+{
+  SdpWay best = given;
+  *ms = std::numeric_limits<double>::infinity();
+  std::vector<SdpWay> ways = {given};
+  for (SdpBackend b : backends)
+    for (int parts : possible_parts(b, q, k))
+      if (b != given.backend || parts != given.parts)
+        ways.push_back({b, parts});
+  for (const SdpWay &way : ways) {
+    double t;
+    try {
+      t = time_of(way, q, k, v);
+    } catch (const c10::Error &) {
+      continue;
+    }
+    if (&way == &ways[0] || t < (best.backend == given.backend && best.parts == given.parts ? 0.95 : 1.0) * *ms) {
+      *ms = t;
+      best = way;
+    }
+  }
+  return best;
+}
+
+} // namespace vb
