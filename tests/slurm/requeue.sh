@@ -16,6 +16,8 @@ for launcher in mpirun srun; do
     wait_until 30 restarted "$job" && echo "$launcher: asked for again"
     n=$(done_in $out)
     [ "$n" -ge 1 ] && [ "$n" -lt 8 ] && echo "some trials are done, some are left"
+    wait_until 30 nodes_idle # Slurm has cleared the first start away
+    sleep 3
     scontrol update "JobId=$job" StartTime=now # Slurm itself would hold it for two minutes
     job_wait "$job" 120
     "$BIN/savbench" query $out "SELECT count(*) AS done, count(DISTINCT run_id) AS runs FROM trial WHERE status = 'done'" --format csv
