@@ -66,13 +66,10 @@ nodes_idle() { [ "$(sinfo -h -N -o %T | grep -c '^idle$')" = 2 ]; }
 
 cluster_stop() {
     [ -n "${S:-}" ] || return 0
-    for pid in "$S"/run/*.pid; do
-        [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null
-    done
-    sleep 0.3
-    for pid in "$S"/run/*.pid; do
-        [ -f "$pid" ] && kill -9 "$(cat "$pid")" 2>/dev/null
-    done
+    daemons=$(cat "$S"/run/*.pid 2>/dev/null) # they remove these files before they are gone
+    kill $daemons 2>/dev/null
+    sleep 0.5
+    kill -9 $daemons 2>/dev/null
     return 0
 }
 
