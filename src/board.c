@@ -22,9 +22,8 @@ static bool read_text(char *buf, size_t n, const char *root, const char *folder,
     FILE *f;
     size_t got;
 
-    snprintf(path, sizeof path, "%s%s%s%s", root, folder, *name ? "/" : "", name);
     buf[0] = '\0';
-    if (!(f = fopen(path, "r")))
+    if ((size_t)snprintf(path, sizeof path, "%s%s%s%s", root, folder, *name ? "/" : "", name) >= sizeof path || !(f = fopen(path, "r")))
         return false;
     got = fread(buf, 1, n - 1, f);
     fclose(f);

@@ -94,7 +94,7 @@ double time_of(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor
     clock.start();
     run_way(way, q, k, v);
     clock.mark(VB_STAGE_ATTEND);
-    c10::impl::VirtualGuardImpl(q.device().type()).synchronizeDevice(q.device().index());
+    synchronize(q.device());
     clock.collect(stages);
     ms.push_back(stages[VB_STAGE_ATTEND]);
   }

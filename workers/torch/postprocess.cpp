@@ -93,14 +93,4 @@ int64_t HoleFiller::filled() const { return sent_.data_ptr<int64_t>()[0]; }
 
 int64_t HoleFiller::removed() const { return sent_.data_ptr<int64_t>()[1]; }
 
-void synchronize(at::Device device)
-{
-#ifdef VB_HAVE_CUDA
-  if (device.is_cuda())
-    c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
-#else
-  (void)device;
-#endif
-}
-
 } // namespace vb

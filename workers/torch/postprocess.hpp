@@ -35,7 +35,5 @@ private:
 // Logits at video size, bilinear from the size/4 logits: [B, 1, h, w].
 Tensor video_logits(const Tensor &low_logits, int h, int w);
 
-void synchronize(at::Device device);
-
 } // namespace vb
 #endif

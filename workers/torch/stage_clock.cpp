@@ -45,6 +45,16 @@ double between(void *, void *) { return 0; }
 
 } // namespace
 
+void synchronize(at::Device device)
+{
+#ifdef VB_HAVE_CUDA
+  if (device.is_cuda())
+    c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+#else
+  (void)device;
+#endif
+}
+
 StageClock::StageClock(at::Device device) : cuda_(device.is_cuda()) {}
 
 StageClock::~StageClock()

@@ -9,6 +9,8 @@
 
 namespace vb {
 
+void synchronize(at::Device device); // waits until the current stream has caught up
+
 class StageClock {
 public:
   explicit StageClock(at::Device device);
