@@ -110,7 +110,6 @@ step doctor "$savbench" doctor
 step holes check_kernels test_holes_cuda
 step kernels check_kernels test_kernels_cuda
 step golden-float32 "$python" tests/golden/run.py --savbench "$savbench" --device cuda ${oracle:+--set all --oracle "$oracle"}
-step golden-half "$python" tests/golden/run.py --savbench "$savbench" --device cuda --half ${oracle:+--set all --oracle "$oracle"}
 for d in float32 float16 bfloat16; do step "proof-$d" check_proof "$d"; done
 step demo-512 run_demo 512 "$out/demo-512" --save-overlays 1
 for size in ${sizes//,/ }; do
