@@ -141,7 +141,7 @@ def check_model(a, model, sequences, prompts, truth, work):
                       + text[found.end():].rstrip(), flush=True)
     for p in prompts:
         ours, theirs = (jf_of(a, truth, folder[p, side]) for side in ("savbench", "official"))
-        for name in ours:
+        for name in (s.name for s in sequences):
             if round(abs(ours[name] - theirs[name]), 1) > 0.1:
                 verdicts[name, p] = False
                 print(f"FAIL {model} {name} {p}: J&F {ours[name]:.1f}, official {theirs[name]:.1f}")
