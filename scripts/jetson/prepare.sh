@@ -66,11 +66,8 @@ if [ -n "$wheel" ]; then
     [ -f "$wheel" ] || deps_stop "   --torch-wheel $wheel: no such file"
     run "$python" -m pip install --user "$wheel"
 fi
-if [ -n "$dry" ] && ! "$python" -c 'import torch' 2> /dev/null; then
-    deps_say "   no torch in $python yet: give NVIDIA's wheel for this JetPack as --torch-wheel FILE" \
-        "   (docs.nvidia.com, \"Installing PyTorch for Jetson Platform\"; it must match L4T's release)"
-else
-    "$python" - << 'EOF' || deps_stop "   Install NVIDIA's wheel for this JetPack: --torch-wheel FILE (docs.nvidia.com, \"Installing PyTorch for Jetson Platform\")"
+check_torch() {
+    "$python" - << 'EOF'
 import sys
 try:
     import torch
@@ -83,6 +80,12 @@ if not any(a.split("_")[1].rstrip("af") == want.split("_")[1] for a in have):
     sys.exit(f"   torch {torch.__version__} has kernels for {' '.join(have)} and none for {want}")
 print(f"   torch {torch.__version__}, {want}")
 EOF
+}
+if ! check_torch; then
+    hint="   $python: install NVIDIA's wheel for this JetPack: --torch-wheel FILE (docs.nvidia.com, \"Installing PyTorch for Jetson Platform\";
+   it must match L4T's release)"
+    [ -n "$dry" ] || deps_stop "$hint"
+    deps_say "$hint" # a dry run shows the other steps too
 fi
 
 step "4 power mode"

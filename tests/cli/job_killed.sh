@@ -6,10 +6,10 @@ wait_until 30 shards_at_least 3 || exit 1
 kill -9 $mpirun
 wait 2>/dev/null
 wait_until 10 none_left && echo "no process left"
-find out/shards -name '*.h5' -printf '%p %T@\n' | sort >before
-[ "$(find out/shards -name '*.h5' | wc -l)" -lt 8 ] && echo "not all was done"
+find out/shards -name '[!.]*.h5' -printf '%p %T@\n' | sort >before # a temporary file (.tmp-) is not a result yet
+[ "$(wc -l <before)" -lt 8 ] && echo "not all was done"
 code job 2
 trials
-find out/shards -name '*.h5' -printf '%p %T@\n' | sort >after
+find out/shards -name '[!.]*.h5' -printf '%p %T@\n' | sort >after
 [ "$(comm -23 before after | wc -l)" = 0 ] && echo "earlier results untouched"
 find out -name '*tmp*' -o -name '*-wal'

@@ -42,7 +42,7 @@ wait_until() {
     done
 }
 
-shards_at_least() { [ "$(find out/shards -name '*.h5' 2>/dev/null | wc -l)" -ge "$1" ]; }
+shards_at_least() { [ "$(find out/shards -name '[!.]*.h5' 2>/dev/null | wc -l)" -ge "$1" ]; }
 
 # Processes of this test: everything of ours whose working folder is the scratch folder, but for shells.
 ours() {

@@ -1,5 +1,6 @@
 # prepare.sh SOURCE BOARDS SCRATCH: the dry run of scripts/jetson/prepare.sh on the trees of two boards and on none.
 set -u
+unset VB_PYTHON # the system's Python, whatever it has
 source=$1 boards=$2 scratch=$3
 rm -rf "$scratch" && mkdir -p "$scratch" && cd "$scratch" || exit 3
 tree() { # lays out a board's tree
