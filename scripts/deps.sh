@@ -12,7 +12,7 @@
 
 VB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-deps_say() { printf '%s\n' "$*"; }
+deps_say() { printf '%s\n' "$@"; }
 deps_stop() {
     printf '%s\n' "$@" >&2
     exit 2
