@@ -181,6 +181,18 @@ void session_end(vb_model *m)
   m->context.probe.to = nullptr;
 }
 
+#ifdef VB_HAVE_CUDA
+// What CUDA graphs keep for their intermediate results: nothing is given out while they are replayed.
+int64_t held_by_graphs(c10::DeviceIndex device)
+{
+  int64_t bytes = 0;
+  for (const auto &s : c10::cuda::CUDACachingAllocator::snapshot().segments)
+    if (s.device == device && (s.owner_private_pool_id.first || s.owner_private_pool_id.second))
+      bytes += (int64_t)(s.total_size - s.allocated_size);
+  return bytes;
+}
+#endif
+
 vb_status session_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err)
 {
   return guard(err, [&] {
@@ -196,7 +208,7 @@ vb_status session_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb
         alloc::resetPeakStats(device.index());
       }
       const auto stats = alloc::getDeviceStats(device.index());
-      out->peak_alloc_bytes = stats.allocated_bytes[0].peak;
+      out->peak_alloc_bytes = stats.allocated_bytes[0].peak + held_by_graphs(device.index());
       out->peak_reserved_bytes = stats.reserved_bytes[0].peak;
     }
 #endif
