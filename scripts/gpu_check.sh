@@ -74,13 +74,14 @@ run_demo() { # SIZE OUT ARGS...
         --dtype float32,tf32,float16,bfloat16 --device cuda --workers 1 --out-dir "$to" ${quick:+--max-clip-frames 13} "$@"
 }
 
-# A short run per dtype with the witness loaded, and the proof of that run beside what was launched.
+# A short run per dtype with the witness loaded, and the proof of that run beside what was launched; eager, since the
+# witness sees neither into graphs nor tells a measurement from a call.
 check_proof() { # DTYPE
     local to=$out/proof-$1
     rm -rf -- "$to" && mkdir -p "$to" || return
     CUDA_INJECTION64_PATH=$witness VB_KERNEL_NAMES=$to/kernels.txt "$savbench" run --split-dir data --models edgetam \
         --prompts point --image-size 1024 --checkpoint data/edgetam_shapes.pt --dtype "$1" --device cuda --workers 1 \
-        --limit-videos 1 --max-clip-frames 5 --warmup-frames 0 --out-dir "$to/run" || return
+        --limit-videos 1 --max-clip-frames 5 --warmup-frames 0 --eager --out-dir "$to/run" || return
     "$savbench" query "$to/run" 'SELECT site, dtype, backend, op, reason, calls FROM attention ORDER BY site' --format csv > "$to/attention.csv" || return
     cat "$to/attention.csv"
     [ -s "$to/kernels.txt" ] || { echo "no kernel names: CUPTI could not be used" && return 77; }

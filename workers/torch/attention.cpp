@@ -188,7 +188,7 @@ void Attention::choose(Site &s, const Tensor &q, const Tensor &k, const Tensor &
            (long long)q.size(3), reason.c_str());
     }
   }
-  if (q.is_cuda()) {
+  if (q.is_cuda() && measures) {
     double ms;
     const SdpWay before = s.way;
     s.way = measured(before, q, k, v, &ms);
@@ -239,6 +239,8 @@ bool Attention::takes_narrow_values(const Tensor &q_in, const Tensor &k_in, cons
     return false;
   if (q_in.is_cpu())
     return fused_attention::usable(precision_.op(), q_in, k_in, v_in);
+  if (!measures)
+    return false;
   const ScalarType op = precision_.op();
   const Tensor q = q_in.to(op), k = k_in.to(op), v = v_in.to(op);
   // math and cuDNN take them; flash wants values as wide as the keys

@@ -13,6 +13,7 @@ namespace vb {
 
 class Attention {
 public:
+  bool measures = true; // on a GPU; false: libtorch's choice, as it is
   void configure(const Precision &precision, vb_require_flash require); // forgets the records
   // q [B, heads, n, d], k and v [B, heads, m, d] -> [B, heads, n, d]. VB_EARG where the required kernel cannot run.
   Tensor operator()(const char *site, const Tensor &q, const Tensor &k, const Tensor &v);
