@@ -6,7 +6,7 @@
 
 Each length is a run of its own, so that the engines' peaks are those of one video. Peak device memory must be equal;
 the engine's peak resident memory may grow by the rows of the result (a few hundred bytes per frame) and the slack,
-which is the allocator's. Exit code: 0 flat, 1 not, 3 savbench failed.
+which is the allocator's. Telemetry, which grows with time, is off. Exit code: 0 flat, 1 not, 3 savbench failed.
 """
 import argparse
 import os
@@ -45,7 +45,7 @@ def peaks(a, n, work):
     make_split(split, n)
     c = [os.path.abspath(a.savbench), "run", "--split-dir", split, "--models", "edgetam", "--prompts", "mask", "--image-size", str(a.size),
          "--checkpoint", os.path.join(DATA, "edgetam_shapes.pt"), "--dtype", a.dtype, "--device", a.device, "--workers", "1",
-         "--save-masks", "none", "--out-dir", out, "--quiet"] + (["--threads", str(a.threads)] if a.threads else [])
+         "--save-masks", "none", "--telemetry-hz", "0", "--out-dir", out, "--quiet"] + (["--threads", str(a.threads)] if a.threads else [])
     r = subprocess.run(c, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if r.returncode:
         print(f"savbench exited {r.returncode}\n  {shlex.join(c)}\n{r.stdout[-2000:]}{r.stderr[-2000:]}")
