@@ -10,11 +10,8 @@ namespace {
 
 constexpr int64_t dim = 256, mem_dim = 64, ff_dim = 2048;
 
-// x itself, which is of no other use, on a GPU
-Tensor rotated(const Tensor &x, const Tensor &table)
+Tensor rotated(const Tensor &x, const Tensor &table) // x itself, which is of no other use
 {
-  if (x.is_cpu())
-    return rotate(x, table);
   kernels::rotate(x, x, table);
   return x;
 }
@@ -74,12 +71,15 @@ void MemoryAttention::load(const Loader &w, int n_layers)
 
 Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const
 {
+  // once for all layers: linear layers and attention alone read them
+  const ScalarType op = c.precision.op();
+  const MemoryTokens tokens = {m.memory.to(op), m.keys.to(op), m.n_spatial, m.n_pointer_tokens};
   kernels::Normed y;
   Tensor sum = x + 0.1 * x_pos, more;
   for (const MemoryAttentionLayer &layer : layers) {
     y = layer.norm1.narrow(sum, more);
     sum = y.sum;
-    more = layer(c, sum, y.out, m, rope);
+    more = layer(c, sum, y.out, tokens, rope);
   }
   return norm(sum, more);
 }

@@ -15,8 +15,8 @@ struct RotaryTables {
 
 // The memory as one sequence: n_spatial memories of equal length, then object pointers.
 struct MemoryTokens {
-  Tensor memory; // [B, m, 64] float32
-  Tensor keys;   // [B, m, 64] float32: memory with its place in space and time
+  Tensor memory; // [B, m, 64] float32; for the layers in the dtype of ops
+  Tensor keys;   // likewise: memory with its place in space and time
   int64_t n_spatial = 0, n_pointer_tokens = 0;
 };
 

@@ -60,10 +60,4 @@ Tensor rotary_table(int64_t dim, int64_t h, int64_t w, at::Device device, double
   return at::cat({at::polar(at::ones_like(x), x), at::polar(at::ones_like(y), y)}, -1).to(device);
 }
 
-Tensor rotate(const Tensor &x, const Tensor &table)
-{
-  Tensor pairs = at::view_as_complex(x.to(at::kFloat).unflatten(-1, {x.size(-1) / 2, 2}).contiguous());
-  return at::view_as_real(pairs * table).flatten(-2).to(x.scalar_type());
-}
-
 } // namespace vb

@@ -25,8 +25,5 @@ Tensor fourier_grid(const Tensor &gaussian, int64_t h, int64_t w);
 // Source: EdgeTAM@9cc44bf position_encoding.py:170-185
 Tensor rotary_table(int64_t dim, int64_t h, int64_t w, at::Device device, double theta = 10000.0);
 
-// Rotates neighbouring pairs of x [B, heads, n, dim] by table [n, dim / 2]; in float32, back in x's dtype.
-Tensor rotate(const Tensor &x, const Tensor &table);
-
 } // namespace vb
 #endif

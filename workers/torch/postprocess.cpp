@@ -3,8 +3,6 @@
 
 #include "holes.h"
 
-#include <cstring>
-
 #ifdef VB_HAVE_CUDA
 #include <c10/cuda/CUDAStream.h>
 #endif
@@ -21,21 +19,10 @@ Tensor video_logits(const Tensor &low_logits, int h, int w)
   return at::upsample_bilinear2d(low_logits, {h, w}, false);
 }
 
-namespace {
-
-Tensor to_host(const Tensor &t)
-{
-  if (t.is_cpu())
-    return t;
-  return at::empty(t.sizes(), t.options().device(at::kCPU).pinned_memory(true)).copy_(t, true);
-}
-
-} // namespace
-
 HoleFiller::HoleFiller(at::Device device, int hole_area, int sprinkle_area, bool on_device)
     : hole_area_(hole_area), sprinkle_area_(sprinkle_area),
       changed_(at::zeros({2}, at::TensorOptions(at::kLong).device(on_device && (hole_area > 0 || sprinkle_area > 0) ? device : at::kCPU))),
-      sent_(at::zeros({2}, at::kLong)), waits_(device.is_cuda() && changed_.is_cpu() && (hole_area > 0 || sprinkle_area > 0))
+      sent_(at::zeros({2}, at::TensorOptions(at::kLong).pinned_memory(changed_.is_cuda()))), waits_(device.is_cuda() && changed_.is_cpu() && (hole_area > 0 || sprinkle_area > 0))
 {
 }
 
@@ -85,7 +72,7 @@ Tensor HoleFiller::on_device(const Tensor &low_logits)
 
 void HoleFiller::send_count()
 {
-  sent_ = changed_.is_cpu() ? changed_.clone() : to_host(changed_);
+  sent_.copy_(changed_, true);
   changed_.zero_();
 }
 

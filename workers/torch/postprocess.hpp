@@ -28,7 +28,7 @@ private:
 
   int hole_area_, sprinkle_area_;
   Tensor changed_;   // [2] int64: pixels filled and removed; on the device, or on the CPU whose code does it
-  Tensor sent_;      // [2] int64, on the host
+  Tensor sent_;      // [2] int64, on the host; pinned for a device
   bool waits_;
 };
 
