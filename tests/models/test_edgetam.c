@@ -1,21 +1,14 @@
 /* EdgeTAM behind model.h: official numbers, objects that do not touch each other, precisions that come back, the
  * record of attention, and what is refused. Seeded weights, 512 pixels, CPU. */
+#include "expect.h"
 #include "golden_case.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #define CASES VB_TEST_DIR "/golden/cases/"
 #define CLIPS VB_TEST_DIR "/golden/clips"
-
-static vb_err err;
 
 static const vb_model_ops *ops(void)
 {
@@ -23,19 +16,6 @@ static const vb_model_ops *ops(void)
 
     assert_non_null(found);
     return found;
-}
-
-static void ok(vb_status st)
-{
-    if (st != VB_OK)
-        fail_msg("%s: %s", vb_status_name(st), err.msg);
-}
-
-/* Refused with this code, and the message names what matters to the user. */
-static void refused(vb_status st, vb_status code, const char *named)
-{
-    if (st != code || !strstr(err.msg, named))
-        fail_msg("want %s naming '%s', got %s: %s", vb_status_name(code), named, vb_status_name(st), err.msg);
 }
 
 static vb_model *open_for(const golden_case *c)

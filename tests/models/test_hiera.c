@@ -1,32 +1,13 @@
 /* SAM 2 and SAM 2.1 behind model.h: what the table of variants tells apart shows in what they do. Seeded weights, the
  * smallest image size, CPU; the official numbers are in tests/golden. */
+#include "expect.h"
 #include "model.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { H = 48, W = 64, SIZE = 96 };
 
-static vb_err err;
 static uint8_t rgb[H * W * 3];
-
-static void ok(vb_status st)
-{
-    if (st != VB_OK)
-        fail_msg("%s: %s", vb_status_name(st), err.msg);
-}
-
-/* Refused with this code, and the message names what matters to the user. */
-static void refused(vb_status st, vb_status code, const char *named)
-{
-    if (st != code || !strstr(err.msg, named))
-        fail_msg("want %s naming '%s', got %s: %s", vb_status_name(code), named, vb_status_name(st), err.msg);
-}
 
 static const vb_model_ops *ops_of(const char *model)
 {

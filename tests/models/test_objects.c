@@ -1,21 +1,14 @@
 /* Several objects in one video: each gets what it has alone, however many are tracked beside it and in one pass, whenever
  * it starts. Seeded weights, 256 pixels, CPU, float32 with the bfloat16 bank. */
+#include "expect.h"
 #include "model.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 enum { H = 96, W = 128, SIZE = 256, N_MIXED = 8, N_MANY = 50, MAX_FRAMES = 4 };
-
-static vb_err err;
 
 /* An object's clip: what it was given and, frame by frame, what it got. */
 typedef struct {
@@ -25,12 +18,6 @@ typedef struct {
     vb_mask masks[MAX_FRAMES];
     float iou[MAX_FRAMES], score[MAX_FRAMES];
 } object;
-
-static void ok(vb_status st)
-{
-    if (st != VB_OK)
-        fail_msg("%s: %s", vb_status_name(st), err.msg);
-}
 
 static vb_model *open_model(const vb_model_ops *ops, const char *name)
 {

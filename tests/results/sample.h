@@ -12,6 +12,14 @@ vb_trial_key sample_key(const char *video, vb_dtype dtype, int repetition);
 void sample_folder(char path[256]);
 void sample_remove(const char *path);
 
+/* The call, which must succeed; the test fails with its message else. For programs that include cmocka.h. */
+#define OK(call)                                \
+    do {                                        \
+        vb_err err = {0};                       \
+        if ((call) != VB_OK)                    \
+            fail_msg("%s: %s", #call, err.msg); \
+    } while (0)
+
 /* Encodes, commits, frees. Fails the test on an error. */
 void sample_commit(vb_store *s, const vb_trial *t);
 

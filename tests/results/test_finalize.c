@@ -16,13 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OK(call)                                \
-    do {                                        \
-        vb_err err = {0};                       \
-        if ((call) != VB_OK)                    \
-            fail_msg("%s: %s", #call, err.msg); \
-    } while (0)
-
 static int make_folder(void **state)
 {
     static char path[256];

@@ -17,12 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OK(call)                                       \
-    do {                                               \
-        vb_err err = {0};                              \
-        if ((call) != VB_OK)                           \
-            fail_msg("%s: %s", #call, err.msg);        \
-    } while (0)
 #define SHARD_OF(video, dtype) "shards/" video "/edgetam,point,512," dtype ",bank-bfloat16,stream_r0.h5"
 
 static int make_folder(void **state)

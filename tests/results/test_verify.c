@@ -21,12 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OK(call)                                \
-    do {                                        \
-        vb_err err = {0};                       \
-        if ((call) != VB_OK)                    \
-            fail_msg("%s: %s", #call, err.msg); \
-    } while (0)
 #define SHARD "shards/v1/edgetam,point,512,float32,bank-bfloat16,stream_r0.h5"
 
 static uint64_t noise = 88172645463325252u;
