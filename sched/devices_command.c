@@ -9,6 +9,7 @@
 #include "link.h"
 #include "options.h"
 #include "rank.h"
+#include "subprocess.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -45,9 +46,9 @@ static void say(char line[LINE], const char *why)
 /* One line of `savbench-engine device`, with this rank's place in its environment. */
 static void ask_engine(char line[LINE], const vb_place *p, int argc, char **argv)
 {
-    char path[PATH_MAX], text[4][16], *args[argc + 3];
-    posix_spawn_file_actions_t files;
-    int out[2], rc, n = 0, got;
+    char path[PATH_MAX], text[4][16];
+    const char *args[argc + 3];
+    int from, rc, n = 0, got;
     vb_err err;
     pid_t pid;
 
@@ -67,24 +68,17 @@ static void ask_engine(char line[LINE], const vb_place *p, int argc, char **argv
         if (strcmp(argv[i], "--json"))
             args[2 + n++] = argv[i];
     args[2 + n] = NULL;
-    if (pipe(out)) {
-        say(line, strerror(errno));
+    if ((rc = vb_spawn_reading(&pid, &from, args))) {
+        say(line, strerror(rc));
         return;
     }
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, out[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&files, out[0]);
-    rc = posix_spawn(&pid, path, &files, NULL, args, environ);
-    posix_spawn_file_actions_destroy(&files);
-    close(out[1]);
-    for (n = 0; rc == 0 && n < LINE - 1 && (got = (int)read(out[0], line + n, (size_t)(LINE - 1 - n))) > 0; n += got)
+    for (n = 0; n < LINE - 1 && (got = (int)read(from, line + n, (size_t)(LINE - 1 - n))) > 0; n += got)
         ;
-    close(out[0]);
+    close(from);
     line[n] = '\0';
-    if (rc == 0)
-        waitpid(pid, NULL, 0);
+    waitpid(pid, NULL, 0);
     if (n == 0)
-        say(line, rc ? strerror(rc) : "its engine said nothing; `savbench doctor` on that host says more");
+        say(line, "its engine said nothing; `savbench doctor` on that host says more");
 }
 
 static const char *word(const json_t *j, const char *key)

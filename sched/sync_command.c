@@ -9,18 +9,16 @@
 #include "listing.h"
 #include "models.h"
 #include "options.h"
+#include "subprocess.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { SHOWN = 5, MAX_WEIGHTS = 32 };
 
@@ -105,23 +103,16 @@ static vb_status write_list(things *t, const vb_dataset *d, vb_err *err)
 /* Runs rsync and reads what it would do or does: *lacking counts, the first few are named. */
 static vb_status run_rsync(int *lacking, const char *host, const char *const *args, vb_err *err)
 {
-    posix_spawn_file_actions_t files;
     char line[PATH_MAX + 64];
-    int out[2], rc, status = 0;
-    FILE *from = NULL;
+    int out, rc, status = 0;
+    FILE *from;
     pid_t pid;
 
-    if (pipe(out))
-        return vb_fail(err, VB_EIO, "pipe: %s", strerror(errno));
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, out[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&files, out[0]);
-    rc = posix_spawnp(&pid, "rsync", &files, NULL, (char *const *)(uintptr_t)args, environ);
-    posix_spawn_file_actions_destroy(&files);
-    close(out[1]);
-    if (rc || !(from = fdopen(out[0], "r"))) {
-        close(out[0]);
-        return vb_fail(err, VB_EIO, "rsync cannot be started: %s; install it (Debian, Ubuntu: apt-get install rsync)", strerror(rc ? rc : errno));
+    if ((rc = vb_spawn_reading(&pid, &out, args)))
+        return vb_fail(err, VB_EIO, "rsync cannot be started: %s; install it (Debian, Ubuntu: apt-get install rsync)", strerror(rc));
+    if (!(from = fdopen(out, "r"))) {
+        close(out);
+        return vb_fail(err, VB_ENOMEM, "reading from rsync: %s", strerror(errno));
     }
     /* "<f+++++++++ NAME": a file that is new there or differs */
     while (fgets(line, sizeof line, from))

@@ -3,18 +3,16 @@
 
 #include "cli.h"
 #include "slurm_script.h"
+#include "subprocess.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 static const char *const launcher_words[] = {"mpirun", "srun"};
 
@@ -104,27 +102,18 @@ static vb_status write_script(const vb_slurm *s, const char *path, vb_err *err)
 /* Runs sbatch; its standard output (the job's number, with --parsable) into id. */
 static vb_status run_sbatch(char *id, size_t n, const char *const *args, vb_err *err)
 {
-    posix_spawn_file_actions_t files;
-    int out[2], rc, status = 0;
+    int from, rc, status = 0;
     ssize_t got = 0;
     size_t used = 0;
     pid_t pid;
 
-    if (pipe(out))
-        return vb_fail(err, VB_EIO, "pipe: %s", strerror(errno));
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, out[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&files, out[0]);
-    rc = posix_spawnp(&pid, args[0], &files, NULL, (char *const *)(uintptr_t)args, environ);
-    posix_spawn_file_actions_destroy(&files);
-    close(out[1]);
-    while (rc == 0 && used < n - 1 && (got = read(out[0], id + used, n - 1 - used)) > 0)
+    if ((rc = vb_spawn_reading(&pid, &from, args)))
+        return vb_fail(err, VB_EIO, "sbatch cannot be started: %s; is this a machine of the cluster?", strerror(rc));
+    while (used < n - 1 && (got = read(from, id + used, n - 1 - used)) > 0)
         used += (size_t)got;
-    close(out[0]);
+    close(from);
     id[used] = '\0';
     id[strcspn(id, ";\n")] = '\0'; /* "17;cluster" */
-    if (rc)
-        return vb_fail(err, VB_EIO, "sbatch cannot be started: %s; is this a machine of the cluster?", strerror(rc));
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (!WIFEXITED(status) || WEXITSTATUS(status))
