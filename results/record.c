@@ -72,6 +72,17 @@ static vb_status put_provenance(int64_t *id, vb_db *db, const vb_provenance *p, 
                      p->checkpoint_sha256, p->postprocess, p->point_rule, p->options, p->deviation);
 }
 
+/* What the device spent on a frame: until its memory was stored, or the next frame was taken up. */
+static double busy_ms(const vb_trial *t, int32_t i)
+{
+    const vb_frame_row *r = &t->frames[i];
+    double end = r->stored_ms;
+
+    if (i + 1 < t->n_frames && r[1].start_ms < end)
+        end = r[1].start_ms;
+    return (end > r->end_ms ? end : r->end_ms) - r->start_ms;
+}
+
 void vb_record_timed(const vb_trial *t, int64_t *n_timed, double *timed_ms)
 {
     double sum = 0, begin = NAN, end = 0;
@@ -85,7 +96,7 @@ void vb_record_timed(const vb_trial *t, int64_t *n_timed, double *timed_ms)
             continue;
         }
         n++;
-        sum += r->latency_ms;
+        sum += busy_ms(t, i);
         end = r->end_ms > end ? r->end_ms : end;
     }
     if (t->key.variant.mode == VB_OFFLINE && n > 0)

@@ -22,6 +22,8 @@ static vb_status check_frames(const vb_trial *t, vb_err *err)
             REFUSE("frames", i, "a count is negative");
         if (!time_ok(r->start_ms) || !time_ok(r->end_ms) || !time_ok(r->latency_ms))
             REFUSE("frames", i, "a time is negative or not finite");
+        if (!time_ok(r->stored_ms) || r->stored_ms < r->end_ms)
+            REFUSE("frames", i, "stored_ms is before end_ms or not finite");
         for (int s = 0; s < VB_STAGE_COUNT; s++)
             if (!time_ok(r->stage_ms[s]))
                 REFUSE("frames", i, "a stage's time is negative or not finite");

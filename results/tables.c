@@ -16,6 +16,7 @@ static const vb_column frame_columns[] = {
     COL(vb_frame_row, n_objects, I32, "1"),
     COL(vb_frame_row, start_ms, F64, "ms"),
     COL(vb_frame_row, end_ms, F64, "ms"),
+    COL(vb_frame_row, stored_ms, F64, "ms"),
     COL(vb_frame_row, latency_ms, F64, "ms"),
     STAGE("decode", VB_STAGE_DECODE),
     STAGE("preprocess", VB_STAGE_PREPROCESS),

@@ -17,7 +17,8 @@ typedef struct {
     uint8_t annotated; /* ground truth exists */
     int32_t n_objects; /* tracked on it */
     double start_ms;   /* since the trial began: the device side takes the frame up */
-    double end_ms;     /* its masks are out and its memory is stored */
+    double end_ms;     /* its masks are out */
+    double stored_ms;  /* its memory is stored, too; not before end_ms */
     double latency_ms; /* end_ms - start_ms */
     double stage_ms[VB_STAGE_COUNT];
     int64_t nonfinite; /* NaN and Inf among all mask logits of the frame */

@@ -213,10 +213,12 @@ vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err
     if (colorspace == TJCS_CMYK || colorspace == TJCS_YCCK)
         return vb_fail(err, VB_EFORMAT, "'%s': JPEG in %s; convert it to RGB", path,
                        colorspace == TJCS_CMYK ? "CMYK" : "YCCK");
-    if ((st = reserve(&im->rgb, &im->capacity, (size_t)h * (size_t)w * 3, path, err)))
-        return st;
     im->h = h;
     im->w = w;
+    if (im->fixed && im->capacity < (size_t)h * (size_t)w * 3)
+        return vb_fail(err, VB_ESHAPE, "'%s' is %dx%d, larger than the room for it", path, w, h);
+    if ((st = reserve(&im->rgb, &im->capacity, (size_t)h * (size_t)w * 3, path, err)))
+        return st;
     if (tjDecompress2(j->tj, j->file, (unsigned long)got, im->rgb, w, 0, h, TJPF_RGB, flags))
         return fail_decode(j, path, "truncated or corrupt JPEG", err);
     return VB_OK;

@@ -17,6 +17,7 @@ typedef struct {
     int h, w;
     uint8_t *rgb; /* [h, w, 3], owned; capacity kept between decodes */
     size_t capacity;
+    bool fixed; /* rgb is the caller's and stays: a picture that does not fit gives VB_ESHAPE, and its h and w */
 } vb_image;
 
 void vb_image_deinit(vb_image *im);

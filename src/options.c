@@ -140,7 +140,7 @@ static const vb_opt table[] = {
     VB_ROW_TEXT(vb_options, image_sizes, "image-size", "imgsz image-sizes", "LIST", "side of the square network input (default 1024)"),
     VB_ROW_TEXT(vb_options, dtype_list, "dtype", "dtypes autocast-dtype", "LIST", "float32, tf32, float16, bfloat16 (default bfloat16)"),
     VB_ROW_TEXT(vb_options, bank_list, "bank-dtype", "bank-dtypes", "LIST", "memory bank: bfloat16, float32, float16, autocast (default bfloat16, as upstream)"),
-    VB_ROW_TEXT(vb_options, mode_list, "mode", "modes", "LIST", "stream (default): a frame's masks are out before the next frame starts"),
+    VB_ROW_TEXT(vb_options, mode_list, "mode", "modes", "LIST", "stream (default): a frame's masks are out before the next frame starts; offline: frames go through\nthe image encoder in batches, ahead of their tracking: throughput"),
     VB_ROW_CALL(set_checkpoint, get_checkpoint, "checkpoint", NULL, "[MODEL=]FILE", "weights, or seed:N for the seeded ones; may repeat", .fixed = false),
     VB_ROW_TEXT(vb_options, weights_dir, "weights-dir", NULL, "DIR", "where official checkpoint files lie (default ./checkpoints)"),
     VB_ROW_TEXT(vb_options, out_dir, "out-dir", "out output-dir", "DIR", "results; the same folder again resumes (default savbench-out)"),
@@ -162,6 +162,7 @@ static const vb_opt table[] = {
     VB_ROW_CALL(set_save, get_save, "save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", .fixed = false),
     VB_ROW_INT(vb_options, save_overlays, 0, 10000, "save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", .fixed = false),
     VB_ROW_INT(vb_options, warmup_frames, -1, 1000, "warmup-frames", NULL, "N", "frames tracked and thrown away before each trial; -1 (default): 2 on a CPU, on CUDA 24, so that every shape of a frame's work has its graph", .fixed = false),
+    VB_ROW_INT(vb_options, batch_frames, 0, 256, "batch-frames", NULL, "N", "offline: frames in one pass of the image encoder (default 0: 8 on CUDA, 1 on a CPU)", .fixed = true),
     {.name = "eager", .help = "CUDA: kernels launched one by one and attention by libtorch's choice; no graphs, nothing measured", .type = VB_OPT_FLAG, .offset = offsetof(vb_options, eager), .fixed = true},
     VB_ROW_TEXT(vb_options, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
     VB_ROW_TEXT(vb_options, devices, "devices", NULL, "LIST", "CUDA devices that engines may use, in that order: 0,2 (default: every visible one)"),
@@ -372,9 +373,6 @@ vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more
         parse_banks(o->banks, &o->n_banks, "bank-dtype", o->bank_list, err) ||
         parse_modes(o->modes, &o->n_modes, "mode", o->mode_list, err) || cross(o, err) || check_checkpoints(o, err))
         return VB_EARG;
-    for (int i = 0; i < o->n_modes; i++)
-        if (o->modes[i] != VB_STREAM)
-            return vb_fail(err, VB_EARG, "--mode %s is not built yet: this version has stream", vb_mode_name(o->modes[i]));
     for (int i = 0; i < o->n_setups; i++)
         if (o->clicks > 1 && o->setups[i].prompt != VB_PROMPT_POINT)
             return vb_fail(err, VB_EARG, "--clicks %d: only point prompts are corrected by clicks, and %s runs with a %s prompt; run it into another --out-dir", o->clicks,

@@ -2,7 +2,7 @@
  * (torch/). The pipeline drives it; nothing else includes libtorch.
  *
  * Life: open (weights of one setup) -> configure (a precision; weights are cast, attention chosen) ->
- *       begin (a video) -> prompt / step ... -> end -> begin ... -> configure ... -> close.
+ *       begin (a video) -> [ahead] / prompt / step ... -> end -> begin ... -> configure ... -> close.
  * One thread uses a model at a time. Every function but close and end may fail; after a failure of prompt or
  * step, end must be called; after VB_ECUDA the process is of no further use. */
 #ifndef VB_MODEL_H
@@ -58,6 +58,12 @@ typedef struct {
     const vb_prompt *prompt;
 } vb_track_object;
 
+/* Device times of a frame; the model adds to them, the caller zeroes them before begin. */
+typedef struct {
+    double stage_ms[VB_STAGE_COUNT]; /* preprocess .. postprocess */
+    double after_ms;                 /* work on the frame that the device did after its masks were out */
+} vb_frame_times;
+
 /* Tensors out of the forward pass, for goldens and debugging; costs copies, never used in a timed trial.
  * data is float32, contiguous, on the host, valid during the call. object is -1 for what belongs to the image. */
 typedef struct {
@@ -75,13 +81,15 @@ typedef struct {
     int fill_hole_area;             /* background components up to this many low-resolution pixels become foreground; 0: off */
     int sprinkle_area;              /* foreground components up to this many become background, after the holes; 0: off */
     bool non_overlap;               /* each pixel belongs to the object of the greatest logit alone */
+    int ahead;                      /* frames that one call of ahead() brings at most; 0 and 1: one */
+    vb_frame_times *times;          /* [n_frames], the caller's; all is in it when end has returned. NULL: not wanted */
     int max_batch;                  /* objects in one forward pass; 0: the model's choice, 1: each by itself */
     const vb_probe *probe;          /* NULL: none */
 } vb_clip;
 
 typedef struct {
     int frame_idx;
-    const uint8_t *rgb; /* [h, w, 3] video size, as decoded; borrowed for the call */
+    const uint8_t *rgb; /* [h, w, 3] video size, as decoded; borrowed for the call, or, if from frame_alloc or given ahead, until its step has returned */
 } vb_frame;
 
 typedef struct {
@@ -96,7 +104,6 @@ typedef struct {
     vb_object_out *objects;        /* [n_objects], the caller's array */
     int64_t holes_filled;          /* pixels changed by hole filling, of all objects, prompts before this step included */
     int64_t sprinkles_removed;     /* likewise by sprinkle removal */
-    double stage_ms[VB_STAGE_COUNT]; /* written by the model: preprocess .. postprocess, others left as they are */
 } vb_step;
 
 /* One attention site as it really ran since configure. */
@@ -127,7 +134,8 @@ typedef struct {
      * for an object whose prompt has points (more of them now), it refines the mask that the call before gave.
      * shown [h, w], the caller's, receives the mask; NULL: not wanted. */
     vb_status (*prompt)(vb_model *m, int object, const vb_frame *frame, vb_mask *shown, vb_err *err);
-    /* The next frame, in ascending order. A prompted frame gives its prompt's result. */
+    /* The next frame, in ascending order. A prompted frame gives its prompt's result. Returns when the masks are out; a
+     * device may still be storing its memories while the host goes on. */
     vb_status (*step)(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err);
     void (*end)(vb_model *m);
     vb_status (*memory)(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err);
@@ -136,6 +144,12 @@ typedef struct {
     /* What is computed otherwise than upstream would under the configured precision, as text for the record;
      * "" where nothing is. The function may be NULL: nothing ever is. The string lives until configure or close. */
     const char *(*deviations)(const vb_model *m);
+    /* Offline: starts, in one pass, the work on the next frames that needs no other frame's result; their prompts and steps
+     * follow. Frames of two calls may wait for theirs. NULL: step does it all. */
+    vb_status (*ahead)(vb_model *m, const vb_frame *frames, int n, vb_err *err);
+    /* Memory for decoded frames that the device reads by itself; by one thread, freed before close. NULL: malloc's will do. */
+    void *(*frame_alloc)(vb_model *m, size_t bytes);
+    void (*frame_free)(vb_model *m, void *p);
 } vb_model_ops;
 
 /* The implementation of a canonical model name; NULL: this build has none. */

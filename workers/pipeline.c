@@ -9,7 +9,7 @@
 #include "engine_env.h"
 #include "hash.h"
 #include "nvml.h"
-#include "reader.h"
+#include "feed.h"
 #include "scene.h"
 #include "scoring.h"
 #include "telemetry.h"
@@ -25,7 +25,8 @@
 #include <unistd.h>
 
 enum {
-    DECODE_AHEAD = 4,
+    DECODE_THREADS = 8, /* at most: a GPU takes frames faster than one thread decodes them */
+    BATCH_CUDA = 8,     /* offline: frames in one pass of the image encoder */
     WARM_UP_CPU = 2,   /* frames */
     WARM_UP_CUDA = 24, /* until the bank is full: from then on a frame's work has the same shapes */
     IDLE_MS = 500,       /* watched at a time for idle power, before the first weights are loaded */
@@ -48,24 +49,42 @@ struct vb_pipeline {
     char checkpoint_model[32]; /* whose hash is in `from` */
 };
 
-static vb_status begin(vb_pipeline *p, vb_scene *s, vb_err *err)
+/* Frames that the model gets in one call. */
+static int batch_of(const vb_pipeline *p, vb_mode mode)
+{
+    if (mode != VB_OFFLINE || !p->ops->ahead)
+        return 1;
+    if (p->options.batch_frames > 0)
+        return p->options.batch_frames;
+    return p->device.kind == VB_DEVICE_CUDA ? BATCH_CUDA : 1; /* a CPU gains nothing */
+}
+
+static vb_status begin(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_frame_times *times, vb_err *err)
 {
     const vb_options *o = &p->options;
     vb_clip clip = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .n_objects = s->n_prompted,
                     .objects = s->objects, .fill_hole_area = o->fill_hole_area, .sprinkle_area = o->sprinkle_area,
-                    .non_overlap = o->non_overlap, .max_batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : 0};
+                    .non_overlap = o->non_overlap, .ahead = batch_of(p, mode), .times = times, .max_batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : 0};
 
     vb_scene_forget_clicks(s);
     return p->ops->begin(p->model, &clip, err);
 }
 
-/* The first frames of the video, tracked and thrown away. */
-static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_err *err)
+/* The scene's frames up to `end`, decoded on threads that a GPU leaves idle; on a CPU the model needs them. */
+static vb_status open_feed(vb_feed **out, const vb_pipeline *p, const vb_scene *s, int end, vb_mode mode, vb_err *err)
 {
-    vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = 1,
-                            .ctx = s, .path = vb_scene_frame_path};
-    vb_reader *reader = NULL;
-    const vb_decoded *frame;
+    int threads = p->device.kind == VB_DEVICE_CUDA ? p->threads / 2 : 1;
+    vb_feed_source src = {.scene = s, .end = end, .batch = batch_of(p, mode), .ops = p->ops, .model = p->model};
+
+    src.threads = threads < 1 ? 1 : threads > DECODE_THREADS ? DECODE_THREADS : threads;
+    return vb_feed_open(out, &src, err);
+}
+
+/* The first frames of the video, tracked and thrown away. */
+static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_err *err)
+{
+    vb_feed *feed = NULL;
+    vb_fed fed;
     vb_step step = {.objects = s->outs};
     int by_device = p->device.kind == VB_DEVICE_CUDA ? WARM_UP_CUDA : WARM_UP_CPU;
     int end = s->first + (p->options.warmup_frames >= 0 ? p->options.warmup_frames : by_device);
@@ -74,20 +93,20 @@ static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_err *err)
 
     if (end > s->video->n_frames)
         end = s->video->n_frames;
-    if (end == s->first || (st = vb_reader_open(&reader, &src, s->first, err)))
+    if (end == s->first || (st = open_feed(&feed, p, s, end, mode, err)))
         return end == s->first ? VB_OK : st;
-    if ((st = begin(p, s, err)) == VB_OK) {
+    if ((st = begin(p, s, mode, NULL, err)) == VB_OK) {
         for (int i = s->first; i < end && st == VB_OK; i++)
-            if ((st = vb_reader_next(reader, &frame, err)) == VB_OK)
-                st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = i, .rgb = frame->image.rgb}, &step, &prompting, err);
+            if ((st = vb_feed_next(feed, &fed, err)) == VB_OK)
+                st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = i, .rgb = fed.decoded->image.rgb}, &step, &prompting, err);
         p->ops->end(p->model);
     }
-    vb_reader_close(reader);
+    vb_feed_close(feed);
     return st;
 }
 
 /* The frame loop of the timed trial. */
-static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reader, vb_scoring *scoring, vb_trial *t,
+static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_feed *feed, vb_scoring *scoring, vb_trial *t,
                              int trial, const vb_block_sink *sink, double t0, vb_err *err)
 {
     vb_step step = {.objects = s->outs};
@@ -95,19 +114,18 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
 
     for (int place = s->first; place < s->video->n_frames; place++) {
         vb_frame_row *row = &t->frames[t->n_frames];
-        const vb_decoded *decoded;
+        vb_fed fed;
         vb_prompting prompting;
 
         if (sink->stop && sink->stop(sink->ctx))
             return vb_fail(err, VB_EARG, "stopped");
-        if ((st = vb_reader_next(reader, &decoded, err)))
+        if ((st = vb_feed_next(feed, &fed, err)))
             return st;
-        memset(step.stage_ms, 0, sizeof step.stage_ms);
         row->frame_idx = s->video->frames[place];
         row->first = place == s->first;
         row->annotated = vb_scoring_annotated(scoring, row->frame_idx);
-        row->start_ms = vb_now_ms() - t0;
-        if ((st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = place, .rgb = decoded->image.rgb}, &step, &prompting, err)))
+        row->start_ms = fmax(fed.taken_ms - t0, 0); /* offline it may have been taken before clicks were chosen */
+        if ((st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = place, .rgb = fed.decoded->image.rgb}, &step, &prompting, err)))
             return st;
         if (prompting.choice_ms > 0) { /* the trial's clock stands still while clicks are chosen */
             t0 += prompting.choice_ms;
@@ -120,8 +138,7 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
             t->holes_filled += step.holes_filled;
         if (t->sprinkles_removed >= 0)
             t->sprinkles_removed += step.sprinkles_removed;
-        memcpy(row->stage_ms, step.stage_ms, sizeof row->stage_ms);
-        row->stage_ms[VB_STAGE_DECODE] = decoded->decode_ms;
+        row->stage_ms[VB_STAGE_DECODE] = fed.decoded->decode_ms;
         for (int i = 0; i < s->n_prompted; i++)
             if (s->outs[i].active) {
                 row->n_objects++;
@@ -129,12 +146,25 @@ static vb_status track_video(vb_pipeline *p, const vb_scene *s, vb_reader *reade
             }
         t->n_frames++;
         if (vb_scoring_wants(scoring, row->frame_idx) &&
-            (st = vb_scoring_submit(scoring, place, row->frame_idx, s->outs, decoded->image.rgb, err)))
+            (st = vb_scoring_submit(scoring, place, row->frame_idx, s->outs, fed.decoded->image.rgb, err)))
             return st;
         if (sink->progress)
             sink->progress(sink->ctx, trial, row->frame_idx, s->video->n_frames, VB_STAGE_SCORE);
     }
     return VB_OK;
+}
+
+/* What the model and the scoring thread know of each frame when all is over. */
+static void describe_times(const vb_scene *s, vb_trial *t, const vb_frame_times *times, const double *score_ms)
+{
+    for (int i = 0; i < t->n_frames; i++) {
+        vb_frame_row *row = &t->frames[i];
+
+        for (int stage = VB_STAGE_PREPROCESS; stage <= VB_STAGE_POSTPROCESS; stage++)
+            row->stage_ms[stage] = times[s->first + i].stage_ms[stage];
+        row->stage_ms[VB_STAGE_SCORE] = score_ms[s->first + i];
+        row->stored_ms = row->end_ms + times[s->first + i].after_ms;
+    }
 }
 
 static void describe_attention(vb_pipeline *p, vb_trial *t)
@@ -195,13 +225,12 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     const vb_trial_key *key = &b->trials[trial];
     vb_precision precision = {.dtype = key->variant.dtype, .bank = key->variant.bank, .mode = key->variant.mode,
                               .require_flash = (vb_require_flash)p->options.require_flash};
-    vb_reader_source src = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .ahead = DECODE_AHEAD,
-                            .ctx = s, .path = vb_scene_frame_path};
     double *score_ms = calloc((size_t)s->video->n_frames, sizeof *score_ms), start = vb_now_ms(), t0;
+    vb_frame_times *times = calloc((size_t)s->video->n_frames, sizeof *times);
     vb_scoring_config scoring_config = {.dataset = p->dataset, .video = s->video, .n_objects = s->n_prompted,
                                         .masklets = s->masklets, .save_masks = p->options.save_masks,
                                         .save_overlays = p->options.save_overlays, .score_ms = score_ms};
-    vb_reader *reader = NULL;
+    vb_feed *feed = NULL;
     vb_scoring *scoring = NULL;
     vb_model_memory memory = {.peak_alloc_bytes = -1};
     vb_status st;
@@ -219,13 +248,13 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     vb_utc_now(t->from.started_utc);
     vb_telemetry_clear(t);
     t->frames = calloc((size_t)s->video->n_frames, sizeof *t->frames);
-    if (!score_ms || !t->frames) {
+    if (!score_ms || !times || !t->frames) {
         st = vb_fail(err, VB_ENOMEM, "rows of %d frames", s->video->n_frames);
         goto out;
     }
     if (sink->progress)
         sink->progress(sink->ctx, trial, -1, s->video->n_frames, VB_STAGE_PREPROCESS);
-    if ((st = p->ops->configure(p->model, &precision, err)) || (st = warm_up(p, s, err)) ||
+    if ((st = p->ops->configure(p->model, &precision, err)) || (st = warm_up(p, s, precision.mode, err)) ||
         (st = describe_objects(s, t, err)))
         goto out;
     t->warmup_ms = vb_now_ms() - start;
@@ -233,18 +262,18 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     if ((st = p->ops->memory(p->model, &memory, true, err)) || (st = vb_scoring_open(&scoring, &scoring_config, err)))
         goto out;
     start = vb_now_ms();
-    if ((st = vb_reader_open(&reader, &src, s->first, err)) || (st = begin(p, s, err)))
+    if ((st = open_feed(&feed, p, s, s->video->n_frames, precision.mode, err)) ||
+        (st = begin(p, s, precision.mode, times, err)))
         goto out;
     t0 = vb_now_ms();
     if ((st = vb_telemetry_begin(p->telemetry, t0, err)) == VB_OK)
-        st = track_video(p, s, reader, scoring, t, trial, sink, t0, err);
+        st = track_video(p, s, feed, scoring, t, trial, sink, t0, err);
     p->ops->end(p->model);
     if (st || (st = vb_telemetry_finish(p->telemetry, t, err)) || (st = vb_scoring_finish(scoring, t, err)))
         goto out;
     describe_prompts(s, t);
     t->wall_ms = vb_now_ms() - start;
-    for (int i = 0; i < t->n_frames; i++)
-        t->frames[i].stage_ms[VB_STAGE_SCORE] = score_ms[s->first + i];
+    describe_times(s, t, times, score_ms);
     if ((st = p->ops->memory(p->model, &memory, false, err)))
         goto out;
     t->peak_device_bytes = memory.peak_alloc_bytes;
@@ -254,9 +283,10 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     if (p->ops->deviations)
         snprintf(t->from.deviation, sizeof t->from.deviation, "%s", p->ops->deviations(p->model));
 out:
-    vb_reader_close(reader);
+    vb_feed_close(feed);
     vb_scoring_close(scoring);
     free(score_ms);
+    free(times);
     return st;
 }
 

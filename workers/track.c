@@ -345,7 +345,7 @@ static int by_value(const void *a, const void *b)
 
 static vb_status track_frames(vb_track *t, const vb_model_ops *ops, vb_model *model, double *latency_ms, int *n, vb_err *err)
 {
-    vb_reader_source src = {.n_frames = t->n_frames, .h = t->h, .w = t->w, .ahead = 4, .ctx = t, .path = frame_path};
+    vb_reader_source src = {.n_frames = t->n_frames, .h = t->h, .w = t->w, .threads = 2, .ahead = 4, .ctx = t, .path = frame_path};
     int first = t->objects[0].start_frame;
     vb_reader *reader = NULL;
     vb_status st = vb_reader_open(&reader, &src, first, err);

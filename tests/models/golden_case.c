@@ -150,17 +150,34 @@ void golden_close(golden_case *c)
     memset(c, 0, sizeof *c);
 }
 
+/* Frames of a batch and of the one beyond it, as the pipeline gives them. */
+static vb_status give_ahead(const golden_case *c, const vb_model_ops *ops, vb_model *m, const vb_image *images, int first, int t, vb_err *err)
+{
+    vb_frame frames[GOLDEN_MAX_FRAMES];
+    vb_status st = VB_OK;
+
+    for (int at = t == first ? t : t + c->ahead; at < t + 2 * c->ahead && at < c->n_frames && st == VB_OK; at += c->ahead) {
+        int n = 0;
+
+        for (; n < c->ahead && at + n < c->n_frames; n++)
+            frames[n] = (vb_frame){at + n, images[at + n].rgb};
+        st = ops->ahead(m, frames, n, err);
+    }
+    return st;
+}
+
 vb_status golden_run(const golden_case *c, const vb_model_ops *ops, vb_model *m, const char *clips, const vb_probe *probe,
                      void (*each)(void *ctx, int frame_idx, const vb_step *step), void *ctx, vb_err *err)
 {
-    vb_status st;
+    vb_status st = VB_OK;
     vb_jpeg *jpeg = NULL;
-    vb_image image = {0};
+    vb_image images[GOLDEN_MAX_FRAMES] = {{0}};
     vb_mask masks[GOLDEN_MAX_OBJECTS] = {{0}};
     vb_object_out outs[GOLDEN_MAX_OBJECTS] = {{0}};
+    vb_frame_times times[GOLDEN_MAX_FRAMES] = {{{0}, 0}};
     vb_step step = {.objects = outs};
     vb_clip clip = {.n_frames = c->n_frames, .h = c->h, .w = c->w, .n_objects = c->n_objects, .objects = c->objects,
-                    .fill_hole_area = c->fill_hole_area, .probe = probe};
+                    .fill_hole_area = c->fill_hole_area, .ahead = c->ahead, .times = times, .probe = probe};
     int first = c->n_frames;
     char path[4096];
 
@@ -171,35 +188,41 @@ vb_status golden_run(const golden_case *c, const vb_model_ops *ops, vb_model *m,
         if (c->objects[i].start_frame < first)
             first = c->objects[i].start_frame;
     }
-    if ((st = vb_jpeg_create(&jpeg, err)) != VB_OK || (st = ops->begin(m, &clip, err)) != VB_OK)
+    if ((st = vb_jpeg_create(&jpeg, err)) != VB_OK)
+        goto out;
+    for (int t = 0; t < c->n_frames; t++) {
+        snprintf(path, sizeof path, "%s/JPEGImages_24fps/%s/%05d.jpg", clips, c->video, c->order[t]);
+        if ((st = vb_jpeg_decode(jpeg, path, &images[t], err)) != VB_OK)
+            goto out;
+    }
+    if ((st = ops->begin(m, &clip, err)) != VB_OK)
         goto out;
     /* prompts first, as upstream: an object may be tracked before its prompted frame */
-    for (int pass = 0; pass < 2; pass++)
-        for (int t = pass ? first : 0; t < c->n_frames; t++) {
-            vb_frame frame = {t, NULL};
-            bool wanted = pass == 1;
-            for (int i = 0; i < c->n_objects; i++)
-                wanted |= c->objects[i].prompt_frame == t;
-            if (!wanted)
-                continue;
-            snprintf(path, sizeof path, "%s/JPEGImages_24fps/%s/%05d.jpg", clips, c->video, c->order[t]);
-            if ((st = vb_jpeg_decode(jpeg, path, &image, err)) != VB_OK)
-                goto end;
-            frame.rgb = image.rgb;
-            for (int i = 0; pass == 0 && i < c->n_objects; i++)
-                if (c->objects[i].prompt_frame == t && (st = ops->prompt(m, i, &frame, NULL, err)) != VB_OK)
-                    goto end;
-            if (pass == 1) {
-                if ((st = ops->step(m, &frame, &step, err)) != VB_OK)
-                    goto end;
-                if (each)
-                    each(ctx, t, &step);
-            }
-        }
-end:
+    for (int i = 0; i < c->n_objects && !c->ahead && st == VB_OK; i++)
+        st = ops->prompt(m, i, &(vb_frame){c->objects[i].prompt_frame, images[c->objects[i].prompt_frame].rgb}, NULL, err);
+    for (int t = first; t < c->n_frames && st == VB_OK; t++) {
+        const vb_frame frame = {t, images[t].rgb};
+
+        if (c->ahead && (t - first) % c->ahead == 0)
+            st = give_ahead(c, ops, m, images, first, t, err);
+        for (int i = 0; c->ahead && i < c->n_objects && st == VB_OK; i++)
+            if (c->objects[i].prompt_frame == t)
+                st = ops->prompt(m, i, &frame, NULL, err);
+        if (st == VB_OK && (st = ops->step(m, &frame, &step, err)) == VB_OK && each)
+            each(ctx, t, &step);
+    }
     ops->end(m);
+    for (int s = VB_STAGE_PREPROCESS; s <= VB_STAGE_POSTPROCESS && st == VB_OK; s++) {
+        double ms = 0;
+
+        for (int t = first; t < c->n_frames; t++)
+            ms += times[t].stage_ms[s] >= 0 ? times[t].stage_ms[s] : NAN;
+        if (!(ms > 0))
+            st = vb_fail(err, VB_EMODEL, "stage %s took %g ms in all", vb_stage_name((vb_stage)s), ms);
+    }
 out:
-    vb_image_deinit(&image);
+    for (int t = 0; t < c->n_frames; t++)
+        vb_image_deinit(&images[t]);
     vb_jpeg_free(jpeg);
     for (int i = 0; i < GOLDEN_MAX_OBJECTS; i++)
         vb_mask_deinit(&masks[i]);

@@ -20,6 +20,7 @@ typedef struct {
     vb_track_object objects[GOLDEN_MAX_OBJECTS];
     vb_weight_fill fill; /* key NULL: none */
     char fill_key[128];
+    int ahead; /* 0: as in the file; else frames are given ahead in batches of so many, and prompts come with their frames */
 } golden_case;
 
 /* A dataset of an object as it is in the file; to holds all of it. */

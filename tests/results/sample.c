@@ -104,6 +104,7 @@ void sample_trial(vb_trial *t, const char *video, vb_dtype dtype, int repetition
         r->latency_ms = i == 0 ? 400 : 40 + i + seed;
         r->start_ms = 100.0 * i;
         r->end_ms = r->start_ms + r->latency_ms;
+        r->stored_ms = r->end_ms + 0.5 * i;
         for (int s = 0; s < VB_STAGE_COUNT; s++)
             r->stage_ms[s] = 1 + s + 0.125 * i + seed;
         r->nonfinite = i == 3;

@@ -3,13 +3,12 @@
 
 #include "models.h"
 
+#include <cstdlib>
 #include <cstring>
-#include <map>
 
 #ifdef VB_HAVE_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
-#include <c10/cuda/CUDAGuard.h>
 #endif
 
 // C sees the type by this name alone.
@@ -27,7 +26,13 @@ struct vb_model {
   std::unique_ptr<vb::Stages> stages;   // of the network and all that configure sets
   std::unique_ptr<vb::Tracker> tracker; // between begin and end
 
-  explicit vb_model(const vb_model_config &config) : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size) {}
+  vb::Lane lane; // where all but encoding ahead runs
+
+  vb_model(const vb_model_config &config, at::Device device)
+      : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size), lane(device, true)
+  {
+    context.precision.device = device;
+  }
 };
 
 namespace vb {
@@ -47,27 +52,6 @@ at::Device resolve(const vb_device &d)
   fail(VB_EARG, "CUDA device %d: this build's libtorch %s is without CUDA; build with a CUDA wheel of torch, or use the CPU", d.index, TORCH_VERSION);
 #endif
 }
-
-// CUDA calls go to the model's device whatever the caller's current one is, and to one stream of its own: the default
-// stream cannot be captured.
-class DeviceScope {
-public:
-  explicit DeviceScope(at::Device device)
-  {
-#ifdef VB_HAVE_CUDA
-    static std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams;
-    if (device.is_cuda())
-      guard_.reset_stream(streams.try_emplace(device.index(), c10::cuda::getStreamFromPool(true, device.index())).first->second);
-#else
-    (void)device;
-#endif
-  }
-
-private:
-#ifdef VB_HAVE_CUDA
-  c10::cuda::OptionalCUDAStreamGuard guard_;
-#endif
-};
 
 void build(vb_model *m)
 {
@@ -93,9 +77,8 @@ vb_status session_open(vb_model **out, const vb_model_config *config, vb_err *er
     if (config->threads > 0)
       at::set_num_threads(config->threads);
     const at::Device device = resolve(config->device);
-    DeviceScope on(device);
-    auto m = std::make_unique<vb_model>(*config);
-    m->context.precision.device = device;
+    auto m = std::make_unique<vb_model>(*config, device);
+    Lane::Scope on(m->lane);
     m->context.graphs = m->context.attention.measures = !config->eager;
     m->context.holes_on_device = !config->holes_on_cpu && !strcmp(vb_backend_hole_filling(config->device, nullptr), "cuda");
     build(m.get()); // float32: tells at once whether the checkpoint fits
@@ -108,7 +91,7 @@ vb_status session_configure(vb_model *m, const vb_precision *p, vb_err *err)
   return guard(err, [&] {
     Precision next = m->context.precision;
     next.dtype = p->dtype;
-    DeviceScope on(next.device);
+    Lane::Scope on(m->lane);
     m->configured = false;
     m->tracker.reset();
     apply_precision(next);
@@ -146,7 +129,7 @@ vb_status session_begin(vb_model *m, const vb_clip *clip, vb_err *err)
       if (p.has_mask ? p.mask.h != clip->h || p.mask.w != clip->w : !p.has_box && p.n_points <= 0)
         fail(VB_ESHAPE, "begin: object %d: %s", i, p.has_mask ? "its mask prompt is not of the video's size" : "its prompt is empty");
     }
-    DeviceScope on(m->context.precision.device);
+    Lane::Scope on(m->lane);
     PrecisionScope scope(m->context.precision);
     m->context.probe.to = clip->probe;
     m->tracker = std::make_unique<Tracker>(*m->network, m->context, *m->stages, *clip, m->bank);
@@ -158,7 +141,7 @@ vb_status session_prompt(vb_model *m, int object, const vb_frame *frame, vb_mask
   return guard(err, [&] {
     if (!m->tracker)
       fail(VB_EARG, "prompt: no clip has begun");
-    DeviceScope on(m->context.precision.device);
+    Lane::Scope on(m->lane);
     PrecisionScope scope(m->context.precision);
     m->tracker->prompt(object, *frame, shown);
   });
@@ -169,14 +152,31 @@ vb_status session_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err 
   return guard(err, [&] {
     if (!m->tracker)
       fail(VB_EARG, "step: no clip has begun");
-    DeviceScope on(m->context.precision.device);
+    Lane::Scope on(m->lane);
     PrecisionScope scope(m->context.precision);
     m->tracker->step(*frame, out);
   });
 }
 
+vb_status session_ahead(vb_model *m, const vb_frame *frames, int n, vb_err *err)
+{
+  return guard(err, [&] {
+    if (!m->tracker)
+      fail(VB_EARG, "ahead: no clip has begun");
+    Lane::Scope on(m->lane);
+    PrecisionScope scope(m->context.precision);
+    m->tracker->ahead(frames, n);
+  });
+}
+
 void session_end(vb_model *m)
 {
+  vb_err lost; // the device: the next call says so
+  if (m->tracker)
+    (void)guard(&lost, [&] {
+      Lane::Scope on(m->lane);
+      m->tracker->finish();
+    });
   m->tracker.reset();
   m->context.probe.to = nullptr;
 }
@@ -223,8 +223,32 @@ void session_close(vb_model *m)
 {
   if (!m)
     return;
-  DeviceScope on(m->context.precision.device);
+  const Lane lane(m->context.precision.device, true); // the model's goes before what was allocated in it
+  Lane::Scope on(lane);
   delete m;
+}
+
+void *session_frame_alloc(vb_model *m, size_t bytes)
+{
+#ifdef VB_HAVE_CUDA
+  void *p = nullptr;
+  if (m->context.precision.device.is_cuda())
+    return cudaHostAlloc(&p, bytes, cudaHostAllocDefault) == cudaSuccess ? p : nullptr;
+#endif
+  (void)m;
+  return malloc(bytes);
+}
+
+void session_frame_free(vb_model *m, void *p)
+{
+#ifdef VB_HAVE_CUDA
+  if (m->context.precision.device.is_cuda()) {
+    (void)cudaFreeHost(p);
+    return;
+  }
+#endif
+  (void)m;
+  free(p);
 }
 
 } // namespace
@@ -242,4 +266,7 @@ extern "C" const vb_model_ops vb_torch_ops = {
     vb::session_attention,
     vb::session_close,
     vb::session_deviations,
+    vb::session_ahead,
+    vb::session_frame_alloc,
+    vb::session_frame_free,
 };

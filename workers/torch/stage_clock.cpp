@@ -87,7 +87,7 @@ void StageClock::mark(vb_stage stage)
 {
   if (!cuda_) {
     const double t = now_ms();
-    sums_[stage] += t - last_;
+    sums_[stage] += last_ms_ = t - last_;
     last_ = t;
     return;
   }
@@ -95,14 +95,15 @@ void StageClock::mark(vb_stage stage)
   record(marks_.back().event);
 }
 
-void StageClock::collect(double ms[VB_STAGE_COUNT])
+double StageClock::collect(double ms[VB_STAGE_COUNT])
 {
   for (size_t i = 1; i < marks_.size(); i++)
     if (marks_[i].stage >= 0)
-      sums_[(size_t)marks_[i].stage] += between(marks_[i - 1].event, marks_[i].event);
+      sums_[(size_t)marks_[i].stage] += last_ms_ = between(marks_[i - 1].event, marks_[i].event);
   for (int s = VB_STAGE_PREPROCESS; s <= VB_STAGE_POSTPROCESS; s++)
     ms[s] = sums_[(size_t)s];
   clear();
+  return last_ms_;
 }
 
 void StageClock::clear()

@@ -11,7 +11,7 @@ namespace vb {
 
 namespace {
 
-enum Stage { encode_stage, attend_stage, decode_stage, memorize_stage, show_stage, bits_stage };
+enum Stage { attend_stage, decode_stage, memorize_stage, show_stage, bits_stage };
 
 // A forward pass's peak grows by the batch; on a CPU it gains nothing.
 int64_t default_batch(at::Device device) { return device.is_cuda() ? 16 : 1; }
@@ -27,14 +27,14 @@ Tensor to_host(Tensor &slot, const Tensor &t)
 
 } // namespace
 
-Stages::Stages(const Network &network, Context &context) : network_(network), context_(context), graphs_(context) {}
+Stages::Stages(const Network &network, Context &context) : encoder(network, context), network_(network), context_(context), graphs_(context) {}
 
 void Stages::begin(const vb_clip &clip, vb_bank stored)
 {
   const at::Device device = context_.precision.device;
   max_batch_ = clip.probe ? 1 : clip.max_batch > 0 ? clip.max_batch : default_batch(device); // a probe sees objects one by one
   bank.reset(clip.n_objects, stored);
-  preprocess_.emplace(clip.h, clip.w, network_.image_size, device);
+  encoder.begin(clip);
   if (!fill_ || hole_area_ != clip.fill_hole_area || sprinkle_area_ != clip.sprinkle_area) {
     graphs_.clear();
     fill_.emplace(device, hole_area_ = clip.fill_hole_area, sprinkle_area_ = clip.sprinkle_area, context_.holes_on_device);
@@ -60,28 +60,10 @@ void Stages::allocate(int64_t n, int64_t h, int64_t w)
   facts_ = at::zeros({2, n}, options);
 }
 
-// On a device a slot is filled, so that its address stays; elsewhere replaced.
-void Stages::keep(Tensor &slot, const Tensor &value) const
+void Stages::take(int frame_idx, StageClock &clock)
 {
-  if (value.is_cpu())
-    slot = value;
-  else if (slot.defined())
-    slot.copy_(value);
-  else
-    slot = value.clone();
-}
-
-void Stages::encode(const uint8_t *rgb, StageClock &clock)
-{
-  (*preprocess_)(image_, rgb);
-  clock.mark(VB_STAGE_PREPROCESS);
-  graphs_.run({encode_stage}, [&] {
-    const Features f = network_.encode(context_, image_);
-    keep(features_.s0, f.s0);
-    keep(features_.s1, f.s1);
-    keep(features_.level, f.level);
-  });
-  clock.mark(VB_STAGE_ENCODE);
+  clock.start();
+  encoder.take(frame_idx, features_);
 }
 
 // To the device: [n] rows of the bank that the frame's memories go to, [n] of its pointers, [n] objects, then the rows
@@ -165,16 +147,6 @@ void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &r
   });
   clock.mark(VB_STAGE_MASK_DECODE);
 
-  // A tracked frame's memory is made from the logits as they came, before holes are filled: vp:785
-  graphs_.run({memorize_stage, n}, [&] {
-    const Tensor memory = network_.memorize(context_, features_, network_.upsample(b.low), b.score, false);
-    bank.memories().index_copy_(0, indices.narrow(0, 0, n), memory.to(bank.memories().scalar_type()));
-    bank.pointers().index_copy_(0, indices.narrow(0, n, n), b.pointer.to(at::kFloat));
-  });
-  for (int object : objects)
-    bank.added(object, frame_idx);
-  clock.mark(VB_STAGE_MEMORIZE);
-
   const auto show_all = [&] {
     const Tensor rows = indices.narrow(0, 2 * n, n), facts = at::cat({b.iou.view({n, 1}).to(at::kFloat), b.score.view({n, 1}).to(at::kFloat)}, 1);
     low_.index_copy_(0, rows, (*fill_)(b.low).squeeze(1));
@@ -185,6 +157,22 @@ void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &r
   else
     graphs_.run({show_stage, n}, show_all);
   clock.mark(VB_STAGE_POSTPROCESS);
+}
+
+void Stages::memorize(const std::vector<int> &objects, int frame_idx, StageClock &clock)
+{
+  const int64_t n = (int64_t)objects.size();
+  const Batch &b = batches_.at(n);
+
+  // A tracked frame's memory is made from the logits as they came, before holes are filled: vp:785
+  graphs_.run({memorize_stage, n}, [&] {
+    const Tensor memory = network_.memorize(context_, features_, network_.upsample(b.low), b.score, false);
+    bank.memories().index_copy_(0, b.indices.narrow(0, 0, n), memory.to(bank.memories().scalar_type()));
+    bank.pointers().index_copy_(0, b.indices.narrow(0, n, n), b.pointer.to(at::kFloat));
+  });
+  for (int object : objects)
+    bank.added(object, frame_idx);
+  clock.mark(VB_STAGE_MEMORIZE);
 }
 
 void Stages::show(int object, const Shown &what)
@@ -202,7 +190,7 @@ Shown Stages::shown(int object) const
 
 void Stages::send(const std::vector<int> &objects)
 {
-  const int64_t w = preprocess_->width();
+  const int64_t w = encoder.width();
   if (non_overlap_ || kernels::usable(context_.precision.device))
     graphs_.run({bits_stage, w}, [&] { kernels::mask_bits(words_, facts_[0], low_, w, non_overlap_); });
   else // one map of floats at video size at a time

@@ -4,12 +4,9 @@
 #ifndef VB_TORCH_STAGES_HPP
 #define VB_TORCH_STAGES_HPP
 
-#include "graphs.hpp"
+#include "encoder.hpp"
 #include "memory_bank.hpp"
-#include "network.hpp"
 #include "postprocess.hpp"
-#include "preprocess.hpp"
-#include "stage_clock.hpp"
 
 namespace vb {
 
@@ -27,11 +24,15 @@ public:
   int64_t max_batch() const { return max_batch_; }
 
   MemoryBank bank;
-  const Features &features() const { return features_; }
+  Encoder encoder;
 
-  void encode(const uint8_t *rgb, StageClock &clock);
-  // Tracks objects of one Recall::shape on the encoded frame, at most max_batch of them, and shows them.
+  // The features of a frame that the encoder holds are those of the present frame from now on.
+  void take(int frame_idx, StageClock &clock);
+  const Features &features() const { return features_; }
+  // Tracks objects of one Recall::shape on the present frame, at most max_batch of them, and shows them.
   void track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock);
+  // The memories of the objects that were tracked last. Nothing of the present frame needs them.
+  void memorize(const std::vector<int> &objects, int frame_idx, StageClock &clock);
   Tensor fill(const Tensor &low_logits) { return (*fill_)(low_logits); }
   void show(int object, const Shown &what); // what was made elsewhere: a prompt's mask
 
@@ -53,20 +54,17 @@ private:
   };
 
   void allocate(int64_t n_objects, int64_t h, int64_t w);
-  void keep(Tensor &slot, const Tensor &value) const;
   Tensor upload(Batch &batch, const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx);
   MemoryTokens recalled(const Tensor &indices, int64_t n, const Recall &like) const;
 
   const Network &network_;
   Context &context_;
   Graphs graphs_;
-  std::optional<Preprocess> preprocess_;
   std::optional<HoleFiller> fill_;
   int hole_area_ = -1, sprinkle_area_ = -1, bank_generation_ = 0;
   bool non_overlap_ = false;
   int64_t max_batch_ = 1, n_objects_ = 0;
 
-  Tensor image_; // [1, 3, S, S]
   Features features_;
   std::map<int64_t, Batch> batches_;
   std::vector<Tensor> staging_; // pinned: one per batch of a frame, so that none is written before it has been read

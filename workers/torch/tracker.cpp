@@ -50,17 +50,27 @@ Tensor scaled_mask(const vb_mask &m, int64_t size, at::Device device)
 } // namespace
 
 Tracker::Tracker(const Network &network, Context &context, Stages &stages, const vb_clip &clip, vb_bank bank)
-    : network_(network), context_(context), stages_(stages), clip_(clip), clock_(context.precision.device), prompted_((size_t)clip.n_objects)
+    : network_(network), context_(context), stages_(stages), clip_(clip),
+      clocks_{StageClock(context.precision.device), StageClock(context.precision.device)}, shown_(context.precision.device), prompted_((size_t)clip.n_objects)
 {
   stages_.begin(clip, bank);
 }
 
-void Tracker::encode(const vb_frame &frame)
+void Tracker::ahead(const vb_frame *frames, int n)
+{
+  if (n < 1 || n > std::max(clip_.ahead, 1))
+    fail(VB_EARG, "ahead: %d frames; the clip began with batches of %d", n, clip_.ahead);
+  stages_.encoder.encode(frames, n);
+}
+
+void Tracker::take(const vb_frame &frame)
 {
   if (features_frame_ == frame.frame_idx)
     return;
   const int object = std::exchange(context_.probe.object, -1);
-  stages_.encode(frame.rgb, clock_);
+  if (!stages_.encoder.holds(frame.frame_idx))
+    ahead(&frame, 1);
+  stages_.take(frame.frame_idx, clock());
   features_frame_ = frame.frame_idx;
   context_.probe.object = object;
 }
@@ -84,13 +94,13 @@ Shown Tracker::condition_on_points(int object, const vb_prompt &prompt)
   Tensor level = network_.without_memory(features.level);
   context_.probe.trace("pix_feat_with_mem", level);
   SamHeads heads = network_.decode(context_, level, features, p, multimask);
-  clock_.mark(VB_STAGE_MASK_DECODE);
+  clock().mark(VB_STAGE_MASK_DECODE);
   // A prompted frame's memory is made from its stored logits, holes filled: EdgeTAM vp:541-553
   const Shown out = {stages_.fill(heads.low_logits), heads.iou, heads.object_score_logits};
-  clock_.mark(VB_STAGE_POSTPROCESS);
+  clock().mark(VB_STAGE_POSTPROCESS);
   Tensor memory = network_.memorize(context_, features, network_.upsample(out.low_logits), out.score, true);
   stages_.bank.condition(object, features_frame_, memory, heads.obj_ptr);
-  clock_.mark(VB_STAGE_MEMORIZE);
+  clock().mark(VB_STAGE_MEMORIZE);
   report(out, heads.obj_ptr, stages_.bank.conditioning_memory(object));
   return out;
 }
@@ -108,13 +118,13 @@ Shown Tracker::condition_on_mask(int object, const vb_prompt &prompt)
   Tensor present = (mask > 0).any().to(at::kFloat).view({1, 1});
   Tensor pointer = present * heads.obj_ptr + (1 - present) * network_.no_obj_ptr;
   context_.probe.result("chosen", at::full({1}, -1, at::kFloat));
-  clock_.mark(VB_STAGE_MASK_DECODE);
+  clock().mark(VB_STAGE_MASK_DECODE);
   const Shown out = {stages_.fill(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false)), at::ones({1}, high.options()),
                      present * 20.0 - 10.0};
-  clock_.mark(VB_STAGE_POSTPROCESS);
+  clock().mark(VB_STAGE_POSTPROCESS);
   Tensor memory = network_.memorize(context_, features, network_.upsample(out.low_logits), out.score, true);
   stages_.bank.condition(object, features_frame_, memory, pointer);
-  clock_.mark(VB_STAGE_MEMORIZE);
+  clock().mark(VB_STAGE_MEMORIZE);
   report(out, pointer, stages_.bank.conditioning_memory(object));
   return out;
 }
@@ -130,10 +140,10 @@ void Tracker::prompt(int object, const vb_frame &frame, vb_mask *shown)
   const bool refines = out.low_logits.defined() && !t.prompt->has_mask;
   if (stages_.bank.conditioned(object) && !refines)
     fail(VB_EARG, "prompt of object %d: it has been prompted before; until its frame's step, more clicks may follow", object);
-  clock_.start();
   context_.probe.frame_idx = frame.frame_idx;
   context_.probe.object = object;
-  encode(frame);
+  clock().start();
+  take(frame);
   out = t.prompt->has_mask ? condition_on_mask(object, *t.prompt) : condition_on_points(object, *t.prompt);
   if (!shown)
     return;
@@ -161,12 +171,23 @@ void Tracker::track(const std::vector<int> &objects, int frame_idx)
         later.push_back(i);
       }
     }
+    memorize(); // those of the batch before: their logits make room
     context_.probe.object = batch[0];
-    stages_.track(batch, recalls, frame_idx, clock_);
-    if (context_.probe.to) // one object alone
+    stages_.track(batch, recalls, frame_idx, clock());
+    to_memorize_ = batch;
+    if (context_.probe.to) { // one object alone
+      memorize();
       report(stages_.shown(batch[0]), stages_.pointer(), stages_.bank.memory_of(batch[0], frame_idx));
+    }
     rest = std::move(later);
   }
+}
+
+void Tracker::memorize()
+{
+  if (!to_memorize_.empty())
+    stages_.memorize(to_memorize_, features_frame_, clock());
+  to_memorize_.clear();
 }
 
 void Tracker::step(const vb_frame &frame, vb_step *out)
@@ -174,8 +195,8 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
   const int t = frame.frame_idx;
   if (t <= last_step_ || t >= clip_.n_frames)
     fail(VB_EARG, "step to frame %d: frames come in ascending order, after %d and below %d", t, last_step_, clip_.n_frames);
-  last_step_ = t;
-  clock_.start();
+  last_step_ = timed_[(size_t)turn_] = t;
+  clock().start();
   context_.probe.frame_idx = t;
   std::vector<int> active, tracked;
   for (int i = 0; i < clip_.n_objects; i++) {
@@ -192,11 +213,11 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
       tracked.push_back(i);
   }
   if (!tracked.empty())
-    encode(frame);
+    take(frame);
   track(tracked, t);
   stages_.send(active);
   stages_.send_counts();
-  clock_.mark(VB_STAGE_POSTPROCESS);
+  clock().mark(VB_STAGE_POSTPROCESS);
   for (int i : active)
     if (context_.probe.to) {
       context_.probe.object = i;
@@ -204,12 +225,38 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
       context_.probe.result("low_logits", low[0][0]);
       context_.probe.result("video_logits", video_logits(low, clip_.h, clip_.w)[0][0]);
     }
-  synchronize(context_.precision.device);
+  shown_.mark();
+  stored_later_[(size_t)turn_] = context_.precision.device.is_cuda() && !to_memorize_.empty();
+  memorize(); // while the host takes the masks, and before the next frame's attention
+  shown_.wait();
   for (int i : active)
     stages_.write(i, &out->objects[i]);
-  clock_.collect(out->stage_ms);
   out->holes_filled = stages_.holes_filled();
   out->sprinkles_removed = stages_.sprinkles_removed();
+  turn_ = 1 - turn_;
+  add_times(turn_); // the frame before: its memories came ahead of these masks
+}
+
+void Tracker::add_times(int turn)
+{
+  const int frame = std::exchange(timed_[(size_t)turn], -1);
+  double ms[VB_STAGE_COUNT] = {0};
+  if (frame < 0)
+    return;
+  const double last_ms = clocks_[(size_t)turn].collect(ms);
+  if (!clip_.times)
+    return;
+  clip_.times[frame].after_ms = stored_later_[(size_t)turn] ? last_ms : 0;
+  for (int s = VB_STAGE_PREPROCESS; s <= VB_STAGE_POSTPROCESS; s++)
+    clip_.times[frame].stage_ms[s] += ms[s];
+}
+
+void Tracker::finish()
+{
+  synchronize(context_.precision.device);
+  stages_.encoder.finish();
+  for (int turn : {0, 1})
+    add_times(turn);
 }
 
 } // namespace vb

@@ -1,0 +1,88 @@
+// Streams and events.
+#include "lanes.hpp"
+
+#ifdef VB_HAVE_CUDA
+#include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include <map>
+#endif
+
+namespace vb {
+
+#ifdef VB_HAVE_CUDA
+
+struct Lane::Stream {
+  c10::cuda::CUDAStream stream;
+};
+struct Lane::Scope::Guard {
+  c10::cuda::CUDAStreamGuard guard;
+  explicit Guard(c10::cuda::CUDAStream stream) : guard(stream) {}
+};
+struct Moment::Event {
+  at::cuda::CUDAEvent event; // without a time: cheaper to wait for
+};
+
+Lane::Lane(at::Device device, bool urgent)
+{
+  static std::map<std::pair<c10::DeviceIndex, bool>, c10::cuda::CUDAStream> streams; // the allocator keeps memory by stream
+  if (device.is_cuda())
+    stream_ = std::make_unique<Stream>(
+        Stream{streams.try_emplace({device.index(), urgent}, c10::cuda::getStreamFromPool(urgent, device.index())).first->second});
+}
+
+void Lane::finish() const
+{
+  if (stream_)
+    stream_->stream.synchronize();
+}
+
+Lane::Scope::Scope(const Lane &lane)
+{
+  if (lane.stream_)
+    guard_ = std::make_unique<Guard>(lane.stream_->stream);
+}
+
+Moment::Moment(at::Device device) : event_(device.is_cuda() ? std::make_unique<Event>() : nullptr) {}
+
+void Moment::mark()
+{
+  if (event_)
+    event_->event.record(c10::cuda::getCurrentCUDAStream());
+}
+
+void Moment::hold() const
+{
+  if (event_ && event_->event.isCreated())
+    event_->event.block(c10::cuda::getCurrentCUDAStream());
+}
+
+void Moment::wait() const
+{
+  if (event_ && event_->event.isCreated())
+    event_->event.synchronize();
+}
+
+#else
+
+struct Lane::Stream {};
+struct Lane::Scope::Guard {};
+struct Moment::Event {};
+
+Lane::Lane(at::Device, bool) {}
+void Lane::finish() const {}
+Lane::Scope::Scope(const Lane &) {}
+Moment::Moment(at::Device) {}
+void Moment::mark() {}
+void Moment::hold() const {}
+void Moment::wait() const {}
+
+#endif
+
+Lane::~Lane() = default;
+Lane::Scope::~Scope() = default;
+Moment::~Moment() = default;
+Moment::Moment(Moment &&) noexcept = default;
+
+} // namespace vb
