@@ -39,8 +39,10 @@ trap 'rm -rf "$stage"' EXIT
 top=$stage/savbench
 cmake --install "$build" --prefix "$top" > /dev/null
 mkdir -p "$top/bin" "$top/lib"
-# what gpu_check.sh takes along
-[ ! -f "$build/kernel_names.so" ] || cp "$build/kernel_names.so" "$top/lib/"
+# what gpu_check.sh and gpu_bench.sh take along
+for witness in kernel_names kernel_times; do
+    [ ! -f "$build/$witness.so" ] || cp "$build/$witness.so" "$top/lib/"
+done
 for program in test_holes_cuda test_kernels_cuda; do
     [ ! -f "$build/$program" ] || cp "$build/$program" "$top/bin/"
 done

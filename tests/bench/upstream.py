@@ -1,10 +1,16 @@
-"""The official Python video predictor on a CPU, timed: the other side of cpu_bench.py.
+"""The official Python video predictor, timed: the other side of cpu_bench.py and gpu_bench.py.
 
-  upstream.py --repo DIR --model NAME --frames DIR --checkpoint FILE --size S --dtype D --threads N --limit N --point X,Y
+  upstream.py --repo DIR --frames DIR --cases MODEL:SIZE:DTYPE,... [--device cpu|cuda] [--point X,Y] [--limit N] [--warm N]
+              [--checkpoint FILE] [--compiled] [--threads N]
 
-DIR is a checkout of EdgeTAM, or of SAM 2 for the models sam2*; it is used as it is, without hydra, iopath and torchvision, which inference does not need
-but its modules import. Prints one line of JSON: seconds per frame, the first (prompted, cold) left out; the clip is
-loaded before the clock starts. Needs torch, numpy, pillow, pyyaml and, for EdgeTAM, timm.
+DIR is a checkout of EdgeTAM, or of SAM 2 for the models sam2*; it is used as it is; what inference does not need but its modules
+import (hydra, iopath, ...) may be absent. A line of JSON per case: the whole pipeline, from JPEG to mask bits on the host, in two
+parts that are timed apart, since the predictor loads a clip before it tracks it: load_s_per_frame (decode, resize,
+normalise, to the device) and the frame loop (median_s, total_s over `frames`, the first one, prompted, left out). stage_ms are medians of
+the loop's parts by the names of METRICS.md, on CUDA by events. --warm frames are tracked and thrown away before the clock
+starts. Without --checkpoint weights are random, on which speed does not depend. --compiled is the official
+torch.compile configuration (vos_optimized; of EdgeTAM, which has none, its image encoder alone).
+Needs torch, numpy, pillow, pyyaml and, for EdgeTAM, timm.
 """
 import argparse
 import contextlib
@@ -35,7 +41,7 @@ class Nothing(type):
 
 
 class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a hollow module for what inference never calls."""
+    """Finds a hollow module for what inference never calls, where it is not installed: last on sys.meta_path."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname.split(".")[0] in ABSENT:
@@ -69,7 +75,7 @@ def instantiate(node):
     return node
 
 
-def build(repo, name, size):
+def build(repo, name, size, compiled=False):
     """The predictor as build_sam2_video_predictor configures it, at another image size; no hole filling."""
     import yaml
 
@@ -84,8 +90,8 @@ def build(repo, name, size):
         config = os.path.join(family, f"{family}_hiera_{trunk}.yaml")
     with open(os.path.join(repo, "sam2", "configs", config)) as f:
         c = yaml.safe_load(f)["model"]
-    c["_target_"] = "sam2.sam2_video_predictor.SAM2VideoPredictor"
-    c["image_size"], c["compile_image_encoder"], c["fill_hole_area"] = size, False, 0
+    c["_target_"] = "sam2.sam2_video_predictor.SAM2VideoPredictor" + ("VOS" if compiled and name != "edgetam" else "")
+    c["image_size"], c["compile_image_encoder"], c["fill_hole_area"] = size, compiled, 0
     c["binarize_mask_from_pts_for_mem_enc"] = True
     c["sam_mask_decoder_extra_args"] = dict(dynamic_multimask_via_stability=True, dynamic_multimask_stability_delta=0.05,
                                             dynamic_multimask_stability_thresh=0.98)
@@ -94,39 +100,135 @@ def build(repo, name, size):
     return instantiate(c).eval()
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("repo", "model", "frames", "checkpoint", "dtype", "point"):
-        p.add_argument("--" + name, required=True)
-    for name in ("size", "threads", "limit"):
-        p.add_argument("--" + name, type=int, required=True)
-    a = p.parse_args()
-    sys.meta_path.insert(0, StandIn())
-    sys.path.insert(0, a.repo)
+# The methods in which a frame's time is spent; METRICS.md has the stages.
+STAGES = {"forward_image": "encode", "_prepare_memory_conditioned_features": "attend", "_forward_sam_heads": "mask_decode",
+          "_encode_new_memory": "memorize", "_get_orig_video_res_output": "postprocess"}
+
+
+class StageClock:
+    """Milliseconds of each stage, call by call: CUDA events, or the clock on a CPU."""
+
+    def __init__(self, model, cuda):
+        import torch
+
+        def mark():
+            if not cuda:
+                return time.perf_counter() * 1000
+            event = torch.cuda.Event(enable_timing=True)
+            event.record()
+            return event
+
+        def timed(method, marks):
+            def call(*args, **kw):
+                begin = mark()
+                out = method(*args, **kw)
+                marks.append((begin, mark()))
+                return out
+
+            return call
+
+        self.cuda, self.marks = cuda, {stage: [] for stage in STAGES.values()}
+        for name, stage in STAGES.items():
+            setattr(model, name, timed(getattr(model, name), self.marks[stage]))
+
+    def clear(self):
+        for marks in self.marks.values():
+            marks.clear()
+
+    def medians(self):
+        """The first call of each is the prompted frame's."""
+        ms = {stage: [b.elapsed_time(e) if self.cuda else e - b for b, e in marks[1:]] for stage, marks in self.marks.items()}
+        return {stage: round(statistics.median(v), 4) for stage, v in ms.items() if v}
+
+
+def track(model, clip, point):
+    """One clip, loaded and tracked, its masks brought to the host: (seconds per frame of loading, seconds of each frame)."""
     import numpy as np
     import torch
 
-    torch.set_num_threads(a.threads)
-    model = build(a.repo, a.model, a.size)
-    weights = torch.load(a.checkpoint, map_location="cpu", weights_only=True)["model"]
-    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, strict=True)
+    def now():
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    begin = now()
+    state = model.init_state(clip)
+    loaded = now()
+    model.add_new_points_or_box(state, 0, 1, points=np.array([point.split(",")], np.float32), labels=np.array([1], np.int32))
+    seconds, last = [], now()
+    for _, _, logits in model.propagate_in_video(state):
+        (logits > 0).cpu()
+        seconds.append(now() - last)
+        last += seconds[-1]
+    return (loaded - begin) / state["num_frames"], seconds
+
+
+def prepared(a, name, size, dtype, folder):
+    """The model on its device, and its clip: links to the first frames."""
+    import torch
+
+    model = build(a.repo, name, size, a.compiled)
+    if a.checkpoint:
+        weights = torch.load(a.checkpoint, map_location="cpu", weights_only=True)["model"]
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, strict=True)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = dtype != "float32"
+    for part, n in (("warm", a.warm), ("clip", a.limit)):
+        os.makedirs(os.path.join(folder, part))
+        for name in sorted(os.listdir(a.frames))[:n]:
+            os.symlink(os.path.realpath(os.path.join(a.frames, name)), os.path.join(folder, part, name))
+    return model.to(a.device)
+
+
+def run_case(a, case):
+    import torch
+
+    name, size, dtype = case.split(":")
+    cuda = a.device != "cpu"
+    autocast = torch.autocast("cuda" if cuda else "cpu", dtype=getattr(torch, dtype)) if dtype.endswith("16") else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), autocast:
+        begin = time.perf_counter()
+        model = prepared(a, name, int(size), dtype, folder)
+        if a.warm:
+            track(model, os.path.join(folder, "warm"), a.point)
+        warm_s = time.perf_counter() - begin
+        if cuda:
+            torch.cuda.reset_peak_memory_stats()
+        clock = StageClock(model, cuda)
+        load_s, seconds = track(model, os.path.join(folder, "clip"), a.point)
+        rest = seconds[1:]
+        return {"model": name, "size": int(size), "dtype": dtype, "compiled": a.compiled, "device": torch.cuda.get_device_name() if cuda else "cpu",
+                "torch": torch.__version__, "frames": len(rest), "median_s": statistics.median(rest), "total_s": sum(rest),
+                "load_s_per_frame": load_s, "warm_s": round(warm_s, 1), "stage_ms": clock.medians(),
+                "peak_device_bytes": torch.cuda.max_memory_allocated() if cuda else None}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("repo", "frames", "cases"):
+        p.add_argument("--" + name, required=True)
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--point", default="424,240")
+    p.add_argument("--checkpoint")
+    p.add_argument("--compiled", action="store_true")
+    p.add_argument("--limit", type=int)
+    p.add_argument("--warm", type=int, default=0)
+    p.add_argument("--threads", type=int, default=0)
+    a = p.parse_args()
+    sys.meta_path.append(StandIn())
+    sys.path.insert(0, a.repo)
+    import torch
+
+    if a.threads:
+        torch.set_num_threads(a.threads)
     import sam2.sam2_video_predictor
     import sam2.utils.misc
 
     sam2.utils.misc.tqdm = sam2.sam2_video_predictor.tqdm = lambda x, **k: x
-    autocast = contextlib.nullcontext() if a.dtype == "float32" else torch.autocast("cpu", dtype=getattr(torch, a.dtype))
-    with tempfile.TemporaryDirectory() as clip, torch.inference_mode(), autocast:
-        for name in sorted(os.listdir(a.frames))[: a.limit]:
-            os.symlink(os.path.abspath(os.path.join(a.frames, name)), os.path.join(clip, name))
-        state = model.init_state(clip)
-        model.add_new_points_or_box(state, 0, 1, points=np.array([a.point.split(",")], np.float32), labels=np.array([1], np.int32))
-        seconds, last = [], None
-        for _ in model.propagate_in_video(state):
-            now = time.perf_counter()
-            if last is not None:
-                seconds.append(now - last)
-            last = now
-    print(json.dumps({"median_s": statistics.median(seconds), "frames": len(seconds), "torch": torch.__version__}))
+    for case in a.cases.split(","):
+        try:
+            print(json.dumps(run_case(a, case)), flush=True)
+        except Exception as e:  # another case may run
+            print(json.dumps({"case": case, "compiled": a.compiled, "error": f"{type(e).__name__}: {e}"[:600]}), flush=True)
 
 
 if __name__ == "__main__":

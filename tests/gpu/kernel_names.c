@@ -4,9 +4,9 @@
  * and of every CUDA toolkit) for the name at each launch and writes "COUNT <tab> NAME" lines to the file
  * named by VB_KERNEL_NAMES when the process ends. No counters are read, so no right to profile is needed.
  *
- * CUPTI is found at run time, so this builds without CUDA. The few declarations below are those of cupti_callbacks.h and
- * cupti_driver_cbid.h (stable: new entries come at the end). */
-#include <dlfcn.h>
+ * The few declarations below are those of cupti_callbacks.h and cupti_driver_cbid.h (stable: new entries come at the end). */
+#include "cupti_find.h"
+
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,19 +56,6 @@ static void launched(void *ctx, int domain, uint32_t id, const void *data)
     if (k)
         k->count++;
     pthread_mutex_unlock(&lock);
-}
-
-static void *cupti(const char *symbol)
-{
-    static const char *const names[] = {"libcupti.so.13", "libcupti.so.12", "libcupti.so"};
-    void *found = dlsym(RTLD_DEFAULT, symbol);
-
-    for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++) {
-        void *lib = dlopen(names[i], RTLD_LAZY | RTLD_GLOBAL);
-
-        found = lib ? dlsym(lib, symbol) : NULL;
-    }
-    return found;
 }
 
 /* Called by the driver as the process initialises CUDA. */
