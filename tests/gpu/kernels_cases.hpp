@@ -46,5 +46,6 @@ void check_norm_gelu(Report &r);
 void check_merge(Report &r);
 void check_depthwise(Report &r);
 void check_excite(Report &r);
+void check_mask_map(Report &r);
 
 #endif

@@ -174,3 +174,39 @@ void check_excite(Report &r)
         r.time(name, [&] { excite(x); }, [&] { excite.plain(x); });
     }
 }
+
+void check_mask_map(Report &r)
+{
+  // every step, at 1024, at 512 in a batch, and where tiles and pairs of pixels do not come out even
+  const struct {
+    int64_t b, side;
+  } shapes[] = {{1, 1024}, {3, 512}, {2, 56}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : dtypes) {
+      const Tensor low = on_gpu({s.b, 1, s.side / 4, s.side / 4}, at::kFloat) * 4.0;
+      Tensor x;
+      int64_t in = 1;
+      for (int64_t out : {4, 16, 64}) {
+        const Parameters norm(out);
+        const Tensor weight = on_gpu({out, in, 3, 3}, dtype) / std::sqrt(9.0 * (double)in), bias = on_gpu({out}, dtype);
+        const kernels::MaskMap map(weight, bias, norm.weight, norm.bias, 1e-6), exact(weight.to(at::kFloat), bias.to(at::kFloat), norm.weight, norm.bias, 1e-6);
+        const std::string name = "mask map " + std::to_string(out) + " " + shape_of(low) + " to " + c10::toString(dtype);
+        if (in == 1) {
+          // the scaled mask is rounded ahead of the convolution
+          for (bool binary : {false, true}) {
+            const Tensor high = at::upsample_bilinear2d(low, {s.side, s.side}, false), mask = ((binary ? (high > 0).to(at::kFloat) : high.sigmoid()) * 20.0 - 10.0).to(dtype);
+            x = map.from_logits(low, s.side, binary);
+            // a pixel within rounding of 0 may fall to either side
+            const Tensor want = exact.plain(mask.to(at::kFloat)).to(dtype), close = at::isclose(x.to(at::kFloat), want.to(at::kFloat), rounding(dtype), 10 * rounding(dtype));
+            r.compare(name + (binary ? ", signs" : ", sigmoid"), close.to(at::kFloat).mean().view({1}).ge(0.999).to(at::kFloat), at::ones({1}, low.options()), 0);
+          }
+          r.time(name, [&] { map.from_logits(low, s.side, false); }, [&] { map.plain_from_logits(low, s.side, false); });
+        } else {
+          r.compare(name, map(x), exact.plain(x.to(at::kFloat)).to(dtype), rounding(dtype));
+          r.time(name, [&] { map(x); }, [&] { map.plain(x); });
+          x = map(x);
+        }
+        in = out;
+      }
+    }
+}

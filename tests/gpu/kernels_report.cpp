@@ -17,6 +17,7 @@ const std::vector<Group> groups = {
     {"merge", check_merge},
     {"depthwise", check_depthwise},
     {"squeeze and excitation", check_excite},
+    {"mask maps", check_mask_map},
 };
 
 std::string shape_of(const Tensor &t)

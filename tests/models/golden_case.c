@@ -3,6 +3,7 @@
 
 #include "image_io.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -157,6 +157,26 @@ void a_gate_is_made_of_all_channels(void **)
   assert_near(kernels::SqueezeExcite(down, a, up, b)(x), x * gate.view({2, 8, 1, 1}), 1e-5);
 }
 
+void a_mask_becomes_a_map(void **)
+{
+  at::manual_seed(8);
+  const Tensor low = at::randn({2, 1, 3, 3}) * 3, weight = at::randn({4, 1, 3, 3}), bias = at::randn({4}), scale = at::randn({4}), shift = at::randn({4});
+  const kernels::MaskMap map(weight, bias, scale, shift, 1e-6);
+  const Tensor high = at::upsample_bilinear2d(low, {12, 12}, false);
+  for (bool binary : {false, true}) {
+    const Tensor mask = at::constant_pad_nd(binary ? high.sign().masked_fill(high == 0, -1) * 10 : 20 / (1 + (-high).exp()) - 10, {1, 0, 1, 0});
+    const Tensor got = map.from_logits(low, 12, binary);
+    assert_true(got.sizes() == at::IntArrayRef({2, 4, 6, 6}));
+    for (int64_t y = 0; y < 6; y++)
+      for (int64_t x = 0; x < 6; x++) {
+        const Tensor seen = mask.slice(2, 2 * y, 2 * y + 3).slice(3, 2 * x, 2 * x + 3); // [2, 1, 3, 3]
+        const Tensor v = (seen * weight.view({1, 4, 3, 3})).sum(at::IntArrayRef{2, 3}) + bias, off = v - v.mean(1, true);
+        const Tensor n = off / (off.pow(2).mean(1, true) + 1e-6).sqrt() * scale + shift;
+        assert_near(got.slice(2, y, y + 1).slice(3, x, x + 1).flatten(1), n * 0.5 * (1 + at::erf(n / std::sqrt(2.0))), 1e-4);
+      }
+  }
+}
+
 } // namespace
 
 int main()
@@ -166,7 +186,7 @@ int main()
       cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
       cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
-      cmocka_unit_test(a_gate_is_made_of_all_channels),
+      cmocka_unit_test(a_gate_is_made_of_all_channels),    cmocka_unit_test(a_mask_becomes_a_map),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

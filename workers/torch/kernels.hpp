@@ -105,6 +105,27 @@ private:
   Tensor down_, down_bias_, up_, up_bias_;
 };
 
+// A step of the memory encoder's mask downsampler: gelu(norm(conv(x))), 3x3 with stride 2, of few channels.
+class MaskMap {
+public:
+  MaskMap() = default;
+  // weight [out, in, 3, 3] and bias [out], of the dtype that maps have; the norm's in float32
+  MaskMap(const Tensor &weight, const Tensor &bias, const Tensor &norm_weight, const Tensor &norm_bias, double eps);
+  // x [B, in, h, w] of even sides, channels last -> [B, out, h / 2, w / 2]
+  Tensor operator()(const Tensor &x) const;
+  // Mask logits [B, 1, h, w] float32, enlarged to side x side: 20 sigmoid(x) - 10, binary: 10 where x > 0 and -10 elsewhere;
+  // and the step on them. For the first one.
+  Tensor from_logits(const Tensor &low, int64_t side, bool binary) const;
+  Tensor plain(const Tensor &x) const; // rounded after the convolution, too
+  Tensor plain_from_logits(const Tensor &low, int64_t side, bool binary) const;
+
+private:
+  double eps_ = 0;
+  Tensor given_weight_, bias_in_op_, norm_weight_, norm_bias_;
+  Tensor weight_; // [9, in, out] float32
+  Tensor bias_;   // [out] float32
+};
+
 namespace plain {
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
 Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);

@@ -26,10 +26,11 @@ struct MemoryEncoder {
   Conv2d mask_out;                       // .12
   Conv2d pix_feat_proj, out_proj;
   std::array<CxBlock, 2> fuser;
+  std::optional<std::array<kernels::MaskMap, 3>> mask_maps; // the first three of both by our kernels, where they run
 
   void load(const Loader &w);
-  // level [B, 256, h, w], mask [B, 1, 16h, 16w] scaled -> [B, 64, h, w]
-  Tensor operator()(const Tensor &level, const Tensor &mask) const;
+  // level [B, 256, h, w], the mask's logits [B, 1, 4h, 4w] -> [B, 64, h, w]; binary: by their signs alone
+  Tensor operator()(const Tensor &level, const Tensor &low_logits, bool binary) const;
 };
 
 } // namespace vb

@@ -7,8 +7,7 @@
 namespace vb {
 
 namespace {
-constexpr double no_obj_score = -1024.0;                // sam2_base.py:19
-constexpr double mem_scale = 20.0, mem_bias = -10.0;    // configs/edgetam.yaml sigmoid_{scale,bias}_for_mem_enc
+constexpr double no_obj_score = -1024.0; // sam2_base.py:19
 }
 
 void Network::load(const Loader &w, const Variant &variant, int64_t size)
@@ -27,8 +26,6 @@ void Network::load(const Loader &w, const Variant &variant, int64_t size)
   sam_mask_decoder.load(decoder);
   memory_attention.load(w.in("memory_attention"), variant.n_memory_layers);
   memory_encoder.load(w.in("memory_encoder"));
-  if (variant.perceiver)
-    spatial_perceiver.emplace().load(w.in("spatial_perceiver"));
   obj_ptr_proj.load(w.in("obj_ptr_proj"), dim, dim, dim, 3);
   mask_downsample.load(w.in("mask_downsample"), 1, 1, 4, 4);
   no_mem_embed = w.param("no_mem_embed", {1, 1, dim}).view({1, dim, 1, 1});
@@ -44,6 +41,8 @@ void Network::load(const Loader &w, const Variant &variant, int64_t size)
   image_pos = sine_grid(dim, side, side, device).unsqueeze(0);
   dense_pe = sam_prompt_encoder.dense_pe(side);
   memory_map_pos = sine_grid(mem_dim, side, side, device).unsqueeze(0);
+  if (variant.perceiver)
+    spatial_perceiver.emplace().load(w.in("spatial_perceiver"), memory_map_pos);
   memory_pos_by_age = (variant.perceiver ? Perceiver::output_pos(device) : memory_map_pos) + tpos;
   rope.query = rotary_table(dim, side, side, device);
   rope.key = variant.perceiver ? rotary_table(dim, Perceiver::n_windows, Perceiver::n_windows, device) : rope.query;
@@ -107,15 +106,9 @@ SamHeads Network::decode(Context &c, const Tensor &level, const Features &f, con
   return out;
 }
 
-Tensor Network::upsample(const Tensor &low_logits) const
+Tensor Network::memorize(Context &c, const Features &f, const Tensor &low_logits, const Tensor &score, bool prompted) const
 {
-  return at::upsample_bilinear2d(low_logits, {image_size, image_size}, false);
-}
-
-Tensor Network::memorize(Context &c, const Features &f, const Tensor &high_logits, const Tensor &score, bool prompted) const
-{
-  Tensor mask = prompted ? (high_logits > 0).to(at::kFloat) : high_logits.sigmoid();
-  Tensor map = memory_encoder(f.level, mask * mem_scale + mem_bias);
+  Tensor map = memory_encoder(f.level, low_logits, prompted);
   if (no_obj_embed_spatial.defined()) // added in place upstream: the sum stays in the map's dtype
     map = (map + (score <= 0).to(at::kFloat).view({-1, 1, 1, 1}) * no_obj_embed_spatial).to(map.scalar_type());
   map = map.contiguous(at::MemoryFormat::ChannelsLast);
@@ -123,7 +116,7 @@ Tensor Network::memorize(Context &c, const Features &f, const Tensor &high_logit
     c.probe.trace("maskmem_pos_enc", to_map(memory_map_pos, side, side));
     return to_tokens(map);
   }
-  Tensor out = (*spatial_perceiver)(c, map, memory_map_pos);
+  Tensor out = (*spatial_perceiver)(c, map);
   c.probe.trace("perceiver_latents", out);
   if (c.probe.to) {
     const Tensor pos = Perceiver::output_pos(out.device());

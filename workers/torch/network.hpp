@@ -61,12 +61,10 @@ struct Network {
   Tensor attend(Context &c, const Tensor &level, const MemoryTokens &memory) const;
   Tensor without_memory(const Tensor &level) const;
   SamHeads decode(Context &c, const Tensor &level, const Features &f, const DecoderPrompt &prompt, bool multimask) const;
-  // high_logits [B, 1, S, S], score [B, 1] -> [B, m, 64]. prompted: the mask counts as binary
-  Tensor memorize(Context &c, const Features &f, const Tensor &high_logits, const Tensor &score, bool prompted) const;
+  // low_logits [B, 1, S/4, S/4], score [B, 1] -> [B, m, 64]. prompted: the mask counts as binary
+  Tensor memorize(Context &c, const Features &f, const Tensor &low_logits, const Tensor &score, bool prompted) const;
   // A memory in upstream's shape: latents as they are, positions as a map [B, 64, h, w].
   Tensor memory_as_upstream(const Tensor &memory) const;
-
-  Tensor upsample(const Tensor &low_logits) const; // to [B, 1, S, S]
 };
 
 } // namespace vb

@@ -62,8 +62,8 @@ void Stages::allocate(int64_t n, int64_t h, int64_t w)
 
 void Stages::take(int frame_idx, StageClock &clock)
 {
+  encoder.take(frame_idx, features_); // waits in its lane for the encoder, which has a clock of its own
   clock.start();
-  encoder.take(frame_idx, features_);
 }
 
 // To the device: [n] rows of the bank that the frame's memories go to, [n] of its pointers, [n] objects, then the rows
@@ -166,7 +166,7 @@ void Stages::memorize(const std::vector<int> &objects, int frame_idx, StageClock
 
   // A tracked frame's memory is made from the logits as they came, before holes are filled: vp:785
   graphs_.run({memorize_stage, n}, [&] {
-    const Tensor memory = network_.memorize(context_, features_, network_.upsample(b.low), b.score, false);
+    const Tensor memory = network_.memorize(context_, features_, b.low, b.score, false);
     bank.memories().index_copy_(0, b.indices.narrow(0, 0, n), memory.to(bank.memories().scalar_type()));
     bank.pointers().index_copy_(0, b.indices.narrow(0, n, n), b.pointer.to(at::kFloat));
   });

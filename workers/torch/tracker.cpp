@@ -98,7 +98,7 @@ Shown Tracker::condition_on_points(int object, const vb_prompt &prompt)
   // A prompted frame's memory is made from its stored logits, holes filled: EdgeTAM vp:541-553
   const Shown out = {stages_.fill(heads.low_logits), heads.iou, heads.object_score_logits};
   clock().mark(VB_STAGE_POSTPROCESS);
-  Tensor memory = network_.memorize(context_, features, network_.upsample(out.low_logits), out.score, true);
+  Tensor memory = network_.memorize(context_, features, out.low_logits, out.score, true);
   stages_.bank.condition(object, features_frame_, memory, heads.obj_ptr);
   clock().mark(VB_STAGE_MEMORIZE);
   report(out, heads.obj_ptr, stages_.bank.conditioning_memory(object));
@@ -122,7 +122,7 @@ Shown Tracker::condition_on_mask(int object, const vb_prompt &prompt)
   const Shown out = {stages_.fill(at::_upsample_bilinear2d_aa(high, {low_side, low_side}, false)), at::ones({1}, high.options()),
                      present * 20.0 - 10.0};
   clock().mark(VB_STAGE_POSTPROCESS);
-  Tensor memory = network_.memorize(context_, features, network_.upsample(out.low_logits), out.score, true);
+  Tensor memory = network_.memorize(context_, features, out.low_logits, out.score, true);
   stages_.bank.condition(object, features_frame_, memory, pointer);
   clock().mark(VB_STAGE_MEMORIZE);
   report(out, pointer, stages_.bank.conditioning_memory(object));
