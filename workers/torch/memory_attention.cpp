@@ -31,6 +31,11 @@ void rotate_memory_keys(Tensor &k, const MemoryTokens &m, const Tensor &table)
 void MemoryAttentionLayer::load(const Loader &w)
 {
   self_attn.load(w.in("self_attn"), dim, dim, dim, 1);
+  if (w.precision().device.is_cuda()) {
+    AttentionLayer &a = self_attn;
+    self_qkv = Linear{at::cat({a.q_proj.weight, a.k_proj.weight, a.v_proj.weight}), at::cat({a.q_proj.bias, a.k_proj.bias, a.v_proj.bias}), {}};
+    a.q_proj = a.k_proj = a.v_proj = {};
+  }
   cross_attn_image.load(w.in("cross_attn_image"), dim, mem_dim, dim, 1);
   linear1.load(w.in("linear1"), dim, ff_dim);
   linear2.load(w.in("linear2"), ff_dim, dim);
@@ -39,20 +44,34 @@ void MemoryAttentionLayer::load(const Loader &w)
   norm3.load(w.in("norm3"), dim);
 }
 
+Tensor MemoryAttentionLayer::attend_to_itself(Context &c, const Tensor &t, const RotaryTables &rope) const
+{
+  Tensor q, k, v;
+  if (self_qkv) {
+    const Tensor all = split_heads((*self_qkv)(t), 3); // [B, 3, hw, 256]
+    rotated(all.narrow(1, 0, 2), rope.query);
+    q = all.narrow(1, 0, 1);
+    k = all.narrow(1, 1, 1);
+    v = all.narrow(1, 2, 1);
+  } else {
+    q = rotated(split_heads(self_attn.q_proj(t), 1), rope.query);
+    k = rotated(split_heads(self_attn.k_proj(t), 1), rope.query);
+    v = split_heads(self_attn.v_proj(t), 1);
+  }
+  return self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v)));
+}
+
 Tensor MemoryAttentionLayer::operator()(Context &c, Tensor &x, const Tensor &t, const MemoryTokens &m, const RotaryTables &rope) const
 {
-  Tensor q = rotated(split_heads(self_attn.q_proj(t), 1), rope.query);
-  Tensor k = rotated(split_heads(self_attn.k_proj(t), 1), rope.query);
-  Tensor v = split_heads(self_attn.v_proj(t), 1);
-  kernels::Normed y = norm2.narrow(x, self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v))));
+  kernels::Normed y = norm2.narrow(x, attend_to_itself(c, t, rope));
 
-  q = rotated(split_heads(cross_attn_image.q_proj(y.out), 1), rope.query);
+  Tensor q = rotated(split_heads(cross_attn_image.q_proj(y.out), 1), rope.query);
   if (q.size(0) != m.memory.size(0)) // from here on objects differ
     q = q.expand({m.memory.size(0), -1, -1, -1}).contiguous();
-  k = split_heads(cross_attn_image.k_proj(m.keys), 1);
+  Tensor k = split_heads(cross_attn_image.k_proj(m.keys), 1);
   rotate_memory_keys(k, m, rope.key);
   // Values have no position, so their projection may as well follow the product with the probabilities.
-  v = split_heads(m.memory, 1);
+  Tensor v = split_heads(m.memory, 1);
   Tensor seen = c.attention.takes_narrow_values(q, k, v)
                     ? cross_attn_image.v_proj(join_heads(c.attention.narrow("memory.cross", q, k, v)))
                     : join_heads(c.attention("memory.cross", q, k, split_heads(cross_attn_image.v_proj(m.memory), 1)));
@@ -75,7 +94,7 @@ Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_
   const ScalarType op = c.precision.op();
   const MemoryTokens tokens = {m.memory.to(op), m.keys.to(op), m.n_spatial, m.n_pointer_tokens};
   kernels::Normed y;
-  Tensor sum = x + 0.1 * x_pos, more;
+  Tensor sum = x, more = x_pos;
   for (const MemoryAttentionLayer &layer : layers) {
     y = layer.norm1.narrow(sum, more);
     sum = y.sum;

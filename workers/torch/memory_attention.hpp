@@ -29,10 +29,12 @@ struct PointerEncoding {
 
 struct MemoryAttentionLayer {
   AttentionLayer self_attn, cross_attn_image;
+  std::optional<Linear> self_qkv; // on a GPU: the three projections of self_attn in one product
   Linear linear1, linear2;
   LayerNorm norm1, norm2, norm3;
 
   void load(const Loader &w);
+  Tensor attend_to_itself(Context &c, const Tensor &normed, const RotaryTables &rope) const;
   // x [B, hw, 256] float32, or [1, hw, 256] where it is the same for all; normed: norm1 of it. x becomes the sum after
   // cross-attention, the result is what is still to be added.
   Tensor operator()(Context &c, Tensor &x, const Tensor &normed, const MemoryTokens &m, const RotaryTables &rope) const;
@@ -43,7 +45,7 @@ struct MemoryAttention {
   LayerNorm norm;
 
   void load(const Loader &w, int n_layers);
-  // x [1, hw, 256] float32, x_pos [1, hw, 256] -> [B, hw, 256]
+  // x [1, hw, 256] float32, x_pos [1, hw, 256], a tenth of the positions -> [B, hw, 256]
   Tensor operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const;
 };
 

@@ -39,6 +39,7 @@ void Network::load(const Loader &w, const Variant &variant, int64_t size)
 
   const at::Device device = w.precision().device;
   image_pos = sine_grid(dim, side, side, device).unsqueeze(0);
+  attended_pos = 0.1 * image_pos; // memory_attention.py:141
   dense_pe = sam_prompt_encoder.dense_pe(side);
   memory_map_pos = sine_grid(mem_dim, side, side, device).unsqueeze(0);
   if (variant.perceiver)
@@ -61,7 +62,7 @@ Features Network::encode(Context &c, const Tensor &image) const
 
 Tensor Network::attend(Context &c, const Tensor &level, const MemoryTokens &memory) const
 {
-  Tensor out = to_map(memory_attention(c, to_tokens(level), image_pos, memory, rope), side, side);
+  Tensor out = to_map(memory_attention(c, to_tokens(level), attended_pos, memory, rope), side, side);
   c.probe.trace("pix_feat_with_mem", out);
   return out;
 }
