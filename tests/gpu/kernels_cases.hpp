@@ -47,5 +47,6 @@ void check_merge(Report &r);
 void check_depthwise(Report &r);
 void check_excite(Report &r);
 void check_mask_map(Report &r);
+void check_recall(Report &r);
 
 #endif

@@ -210,3 +210,29 @@ void check_mask_map(Report &r)
       }
     }
 }
+
+void check_recall(Report &r)
+{
+  const struct {
+    int64_t objects, m;
+    std::vector<int> ages;
+    int64_t pointers;
+  } shapes[] = {{1, 4096, {6, 5, 4, 3, 2, 1, 0}, 16}, {16, 512, {6, 5, 4, 3, 2, 1, 0}, 16}, {3, 9, {6}, 0}, {2, 7, {6, 0}, 1}};
+  const auto whole = at::TensorOptions(at::kLong).device(at::kCUDA);
+  for (const auto &s : shapes)
+    for (at::ScalarType stored : dtypes)
+      for (at::ScalarType out : dtypes)
+        for (bool aged : {false, true}) {
+          const int64_t k = (int64_t)s.ages.size();
+          kernels::Stored bank = {on_gpu({7 * s.objects, s.m, 64}, stored), on_gpu({16 * s.objects, 256}, at::kFloat), at::randint(7 * s.objects, {s.objects * k}, whole),
+                                  at::randint(16 * s.objects, {s.objects * s.pointers}, whole), s.ages, on_gpu({7, s.m, 64}, at::kFloat), {}};
+          if (aged)
+            bank.pointer_places = on_gpu({s.objects * s.pointers, 64}, at::kFloat);
+          const kernels::Recalled got = kernels::recall(bank, s.objects, out), want = kernels::plain::recall(bank, s.objects, out);
+          const std::string name = "recall " + shape_of(got.memory) + " of " + c10::toString(stored);
+          r.compare(name, got.memory, want.memory, 0);
+          r.compare(name + ", keys", got.keys, want.keys, 0);
+          if (aged && k == 7 && stored == at::kBFloat16 && out == at::kBFloat16)
+            r.time(name, [&] { kernels::recall(bank, s.objects, out); }, [&] { kernels::plain::recall(bank, s.objects, out); });
+        }
+}

@@ -18,6 +18,7 @@ const std::vector<Group> groups = {
     {"depthwise", check_depthwise},
     {"squeeze and excitation", check_excite},
     {"mask maps", check_mask_map},
+    {"recall", check_recall},
 };
 
 std::string shape_of(const Tensor &t)

@@ -157,6 +157,27 @@ void a_gate_is_made_of_all_channels(void **)
   assert_near(kernels::SqueezeExcite(down, a, up, b)(x), x * gate.view({2, 8, 1, 1}), 1e-5);
 }
 
+void memories_come_with_their_places(void **)
+{
+  at::manual_seed(9);
+  const Tensor rows = at::tensor({2, 0, 3, 1}, at::kLong), pointer_rows = at::tensor({1, 0}, at::kLong);
+  kernels::Stored s = {at::randn({4, 3, 4}).to(at::kBFloat16), at::randn({2, 8}), rows, pointer_rows, {2, 0}, at::randn({3, 3, 4}), {}};
+  for (bool aged : {false, true}) {
+    if (aged)
+      s.pointer_places = at::randn({2, 4});
+    const kernels::Recalled got = kernels::recall(s, 2, at::kFloat);
+    assert_true(got.memory.sizes() == at::IntArrayRef({2, 2 * 3 + 2, 4}));
+    for (int64_t object = 0; object < 2; object++)
+      for (int64_t token = 0; token < 8; token++) {
+        const int64_t m = token / 3;
+        const Tensor v = token < 6 ? s.memories[rows[2 * object + m].item<int64_t>()][token % 3].to(at::kFloat) : s.pointers[1 - object].slice(0, 4 * (token - 6), 4 * (token - 5));
+        const Tensor place = token < 6 ? s.places[s.ages[(size_t)m]][token % 3] : aged ? s.pointer_places[object] : at::zeros({4});
+        assert_near(got.memory[object][token], v, 0);
+        assert_near(got.keys[object][token], v + place, 0);
+      }
+  }
+}
+
 void a_mask_becomes_a_map(void **)
 {
   at::manual_seed(8);
@@ -187,6 +208,7 @@ int main()
       cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
       cmocka_unit_test(a_gate_is_made_of_all_channels),    cmocka_unit_test(a_mask_becomes_a_map),
+      cmocka_unit_test(memories_come_with_their_places),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -126,7 +126,21 @@ private:
   Tensor bias_;   // [out] float32
 };
 
+// What memory attention reads: of every object its memories, then its pointers, each in tokens as wide as a memory's.
+struct Stored {
+  Tensor memories, pointers; // [., m, width] of any dtype, [., w] float32, w a multiple of width
+  Tensor rows, pointer_rows; // int64 [objects * memories], [objects * pointers]: which
+  std::vector<int> ages;     // of an object's memories: rows of places, the same for all objects
+  Tensor places;             // [., m, width] float32
+  Tensor pointer_places;     // [objects * pointers, width] float32, for all tokens of a pointer; undefined: zeros
+};
+struct Recalled {
+  Tensor memory, keys; // [objects, tokens, width]; keys: the sums with the places, in float32, rounded once
+};
+Recalled recall(const Stored &stored, int64_t objects, ScalarType out_dtype);
+
 namespace plain {
+Recalled recall(const Stored &stored, int64_t objects, ScalarType out_dtype);
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
 Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);

@@ -110,6 +110,23 @@ Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, con
   return at::gelu(rows).to(out_dtype).permute({0, 3, 1, 2});
 }
 
+Recalled recall(const Stored &s, int64_t objects, ScalarType out_dtype)
+{
+  const int64_t m = s.memories.size(1), width = s.memories.size(2), per_pointer = s.pointers.size(1) / width;
+  // In float32 whatever the bank's dtype: what upstream's concatenation with float32 pointers promotes to, and where it has
+  // no rule (float16 autocast over a bfloat16 bank on a CPU) the deviation that session.cpp records.
+  const Tensor spatial = s.memories.index_select(0, s.rows).view({objects, (int64_t)s.ages.size() * m, width}).to(at::kFloat);
+  const Tensor memory = at::cat({spatial, s.pointers.index_select(0, s.pointer_rows).view({objects, -1, width})}, 1);
+  std::vector<Tensor> places;
+  for (int age : s.ages)
+    places.push_back(s.places[age].unsqueeze(0));
+  Tensor place = at::cat(places, 1).expand({objects, -1, -1});
+  const int64_t n_pointer_tokens = memory.size(1) - place.size(1);
+  const Tensor pointer_place = s.pointer_places.defined() ? s.pointer_places.unsqueeze(1).expand({-1, per_pointer, -1}).reshape({objects, n_pointer_tokens, width})
+                                                          : at::zeros({objects, n_pointer_tokens, width}, memory.options());
+  return {memory.to(out_dtype), (memory + at::cat({place, pointer_place}, 1)).to(out_dtype)};
+}
+
 Tensor merge_parts(const Tensor &parts, const Tensor &lse)
 {
   const Tensor greatest = lse.amax(0, true);

@@ -90,23 +90,18 @@ void MemoryAttention::load(const Loader &w, int n_layers)
 
 Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const
 {
-  // once for all layers: linear layers and attention alone read them
-  const ScalarType op = c.precision.op();
-  const MemoryTokens tokens = {m.memory.to(op), m.keys.to(op), m.n_spatial, m.n_pointer_tokens};
   kernels::Normed y;
   Tensor sum = x, more = x_pos;
   for (const MemoryAttentionLayer &layer : layers) {
     y = layer.norm1.narrow(sum, more);
     sum = y.sum;
-    more = layer(c, sum, y.out, tokens, rope);
+    more = layer(c, sum, y.out, m, rope);
   }
   return norm(sum, more);
 }
 
 Tensor PointerEncoding::operator()(const Tensor &age) const
 {
-  if (!proj)
-    return at::zeros({age.size(0), mem_dim}, age.options());
   return (*proj)(sine_line(age, dim)).to(at::kFloat);
 }
 

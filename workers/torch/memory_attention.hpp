@@ -15,7 +15,7 @@ struct RotaryTables {
 
 // The memory as one sequence: n_spatial memories of equal length, then object pointers.
 struct MemoryTokens {
-  Tensor memory; // [B, m, 64] float32; for the layers in the dtype of ops
+  Tensor memory; // [B, m, 64] in the dtype of ops: linear layers and attention alone read them
   Tensor keys;   // likewise: memory with its place in space and time
   int64_t n_spatial = 0, n_pointer_tokens = 0;
 };
@@ -23,7 +23,7 @@ struct MemoryTokens {
 // What a pointer's place in time adds to its keys: the sine of its age over the greatest one, projected.
 // Source: sam2@2b90b9f sam2/modeling/sam2_base.py:624-640
 struct PointerEncoding {
-  std::optional<Linear> proj; // none: pointers carry no age
+  std::optional<Linear> proj; // none: pointers carry no age, nothing is added
   Tensor operator()(const Tensor &age) const; // [n], the greatest is 1 -> [n, 64] float32
 };
 

@@ -103,23 +103,14 @@ MemoryTokens Stages::recalled(const Tensor &indices, int64_t n, const Recall &li
   const int64_t k = (int64_t)like.memories.size(), p = (int64_t)like.pointers.size();
   const Tensor rows = indices.narrow(0, 3 * n, n * k), pointer_rows = indices.narrow(0, 3 * n + n * k, n * p);
   const Tensor ages = indices.slice(0, 3 * n + n * k + n * p).view(at::kFloat).narrow(0, 0, n * p);
-  const int64_t tokens = bank.memories().size(1), width = bank.memories().size(2), per_pointer = bank.pointers().size(1) / width;
-
-  // In float32 whatever the bank's dtype: what upstream's concatenation with float32 pointers promotes to, and
-  // where it has no rule (float16 autocast over a bfloat16 bank on a CPU) the deviation that session.cpp records.
-  const Tensor spatial = bank.memories().index_select(0, rows).view({n, k * tokens, width}).to(at::kFloat);
-  const Tensor pointers = bank.pointers().index_select(0, pointer_rows).view({n, p * per_pointer, width});
-  MemoryTokens out;
-  out.n_spatial = k;
-  out.n_pointer_tokens = p * per_pointer;
-  out.memory = at::cat({spatial, pointers}, 1);
-
-  std::vector<Tensor> pos = {network_.memory_pos_by_age[MemoryBank::n_recent]};
+  const int64_t width = bank.memories().size(2), per_pointer = bank.pointers().size(1) / width;
+  kernels::Stored stored = {bank.memories(), bank.pointers(), rows, pointer_rows, {MemoryBank::n_recent}, network_.memory_pos_by_age, {}};
   for (int age : like.memory_ages)
-    pos.push_back(network_.memory_pos_by_age[age - 1]);
-  const Tensor place = network_.pointer_encoding(ages).unsqueeze(1).expand({-1, per_pointer, -1}).reshape({n, p * per_pointer, width});
-  out.keys = out.memory + at::cat({at::cat(pos).unsqueeze(0).expand({n, -1, -1}), place}, 1);
-  return out;
+    stored.ages.push_back(age - 1);
+  if (network_.pointer_encoding.proj)
+    stored.pointer_places = network_.pointer_encoding(ages);
+  const kernels::Recalled tokens = kernels::recall(stored, n, context_.precision.op());
+  return {tokens.memory, tokens.keys, k, p * per_pointer};
 }
 
 void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock)

@@ -1,10 +1,13 @@
-// Calls of our own CUDA kernels: the memory encoder's way from a mask to maps.
+// Calls of our own CUDA kernels: memories, how they are made of masks and how they are recalled.
 #include "kernels.hpp"
 
 #ifdef VB_HAVE_KERNELS_CUDA
 #include "kernels_call.hpp"
 
 #include "mask_map_cuda.h"
+#include "recall_cuda.h"
+
+#include <algorithm>
 #endif
 
 namespace vb::kernels {
@@ -74,6 +77,40 @@ Tensor MaskMap::from_logits(const Tensor &low, int64_t side, bool binary) const
   }
 #endif
   return plain_from_logits(low, side, binary);
+}
+
+Recalled recall(const Stored &s, int64_t objects, ScalarType out_dtype)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const Tensor *given[] = {&s.memories, &s.places, &s.pointers};
+  if (std::all_of(std::begin(given), std::end(given), [](const Tensor *t) { return runs_here(*t) && t->is_contiguous() && aligned(*t); }) &&
+      s.ages.size() <= VB_RECALL_MEMORIES && (!s.pointer_places.defined() || s.pointer_places.is_contiguous())) {
+    const int64_t width = s.memories.size(2);
+    vb_cuda_recall r = {};
+    r.objects = (int)objects;
+    r.memories = (int)s.ages.size();
+    r.pointers = (int)(s.pointer_rows.numel() / objects);
+    r.tokens = (int)s.memories.size(1);
+    r.width = (int)width;
+    r.pointer_tokens = (int)(s.pointers.size(1) / width);
+    std::copy(s.ages.begin(), s.ages.end(), r.place);
+    r.stored = dtype_of(s.memories);
+    r.out = out_dtype == at::kFloat ? VB_FLOAT32 : out_dtype == at::kHalf ? VB_FLOAT16 : VB_BFLOAT16;
+    r.bank_dev = s.memories.data_ptr();
+    r.rows_dev = s.rows.data_ptr<int64_t>();
+    r.places_dev = s.places.data_ptr<float>();
+    r.pointers_dev = s.pointers.data_ptr<float>();
+    r.pointer_rows_dev = s.pointer_rows.data_ptr<int64_t>();
+    r.pointer_places_dev = s.pointer_places.defined() ? s.pointer_places.data_ptr<float>() : nullptr;
+    Recalled out;
+    out.memory = at::empty({objects, r.memories * r.tokens + r.pointers * r.pointer_tokens, width}, s.memories.options().dtype(out_dtype));
+    out.keys = at::empty_like(out.memory);
+    vb_err err;
+    check(vb_cuda_recall_tokens(out.memory.data_ptr(), out.keys.data_ptr(), &r, stream_of(s.memories), &err), err);
+    return out;
+  }
+#endif
+  return plain::recall(s, objects, out_dtype);
 }
 
 } // namespace vb::kernels
