@@ -4,14 +4,14 @@
   gpu_bench.py --savbench FILE --out DIR [--upstream DIR] [--libs DIR] [--models LIST] [--dtypes LIST]
                [--official-dtypes LIST] [--frames 200] [--compile-limit SECONDS] [--only PART,...]
 
-Parts, in the order in which they run; the first five when --only is not given, official ones only with --upstream:
+Parts, in the order in which they run; the first six when --only is not given, official ones only with --upstream:
   ceilings   what the device gives (ceilings.py)
   ours       `savbench run`, stream, one object: every model and dtype; float32 and tf32 on a third of the frames
   offline    the same in offline mode, half dtypes, where this savbench has the mode
   objects    16 objects in one video: edgetam and sam2.1_t in bfloat16
   official   the official predictor, eager
-  queue      `savbench track` in bfloat16: host time to queue a frame; graphs, and kernels one by one
-  profile    kernel_times.so in bfloat16: idle share, kernels
+  queue      `savbench track` in bfloat16: host time to queue a frame; of the first model also with its kernels launched one by one
+  profile    `savbench run` in bfloat16 with kernel_times.so: kernels, and the device's idle share
   compiled   the official predictor by torch.compile, bfloat16; a model that is not done in --compile-limit is stopped
 
 The clip is a bundled one, 848x480, there and back again; all with a point prompt and seeded weights. --device cpu --size 256 tries the
@@ -75,12 +75,12 @@ class Bench:
     def half(self):
         return [d for d in self.dtypes if d.endswith("16")]
 
-    def run(self, name, models, dtypes, frames, *more, copies=1):
+    def run(self, name, models, dtypes, frames, *more, copies=1, env=None):
         """Rows of one `savbench run`."""
         out = os.path.join(self.work, name)
         done = self.call([self.a.savbench, "run", "--split-dir", self.split(frames, copies), "--models", ",".join(models), "--prompts", "point",
                           "--image-size", str(self.a.size), "--checkpoint", "seed:1", "--dtype", ",".join(dtypes), "--device", self.a.device, "--workers", "1",
-                          "--out-dir", out, "--quiet", *more])
+                          "--out-dir", out, "--quiet", *more], env=env)
         if done is None:
             self.failed.append(name)
         return trials(os.path.join(out, "summary.db")) if os.path.exists(os.path.join(out, "summary.db")) else []
@@ -93,8 +93,8 @@ class Bench:
         return rows
 
     def offline(self):
-        text = self.call([self.a.savbench, "run", "--help"]) or ""
-        if not re.search(r"--mode\b[^-]*offline", text):
+        help_ = re.search(r"--mode .*?(?=\n *--)", self.call([self.a.savbench, "run", "--help"]) or "", re.S)
+        if not help_ or "offline" not in help_[0]:
             self.say("  this savbench has no offline mode")
             return []
         return self.run("offline", self.models, self.half() or self.dtypes, self.a.frames, "--mode", "offline")
@@ -130,22 +130,19 @@ class Bench:
         return [row for name, models in self.by_repo() for m in models
                 for row in self.upstream(name, [m], ["bfloat16"], "--compiled", limit=self.a.compile_limit)]
 
-    def track(self, model, dtype, frames, *more, env=None):
-        folder = os.path.join(self.split(frames), "JPEGImages_24fps", "looped")
-        return self.call([self.a.savbench, "track", "--model", model, "--checkpoint", "seed:1", "--frames", folder, "--object", f"1:point:{POINT},1",
-                          "--image-size", str(self.a.size), "--dtype", dtype, "--device", self.a.device, *more], env=env)
+    def track(self, model, *more):
+        """{latency_ms, queued_ms} of `savbench track`, or None."""
+        folder = os.path.join(self.split(3 * WARM), "JPEGImages_24fps", "looped")
+        text = self.call([self.a.savbench, "track", "--model", model, "--checkpoint", "seed:1", "--frames", folder, "--object", f"1:point:{POINT},1",
+                          "--image-size", str(self.a.size), "--dtype", "bfloat16", "--device", self.a.device, *more])
+        found = re.search(r"latency median ([0-9.]+) ms(?:.*queued in ([0-9.]+) ms)?", text or "")
+        if not found:
+            self.failed.append(f"queue {model}")
+        return found and {"latency_ms": float(found[1]), "queued_ms": found[2] and float(found[2])}
 
     def queue(self):
-        rows = []
-        for m in self.models:
-            row = {"model": m, "dtype": "bfloat16"}
-            for how, more in (("graphs", ()), ("one_by_one", ("--eager",))):
-                text = self.track(m, "bfloat16", 3 * WARM, *more) or ""
-                found = re.search(r"latency median ([0-9.]+) ms(?:.*queued in ([0-9.]+) ms)?", text)
-                row[how] = {"latency_ms": float(found[1]), "queued_ms": found[2] and float(found[2])} if found else None
-                if not found:
-                    self.failed.append(f"queue {m} {how}")
-            rows.append(row)
+        rows = [{"model": m, "dtype": "bfloat16", "graphs": self.track(m)} for m in self.models]
+        rows[0]["one_by_one"] = self.track(self.models[0], "--eager")
         return rows
 
     def profile(self):
@@ -153,11 +150,12 @@ class Bench:
         for m in self.models:
             row = {"model": m, "dtype": "bfloat16"}
             for how in ("nodes", "whole"):
-                trace, table = (os.path.join(self.work, f"{m}-{how}.{ext}") for ext in ("txt", "json"))
-                self.track(m, "bfloat16", 3 * WARM, env={"CUDA_INJECTION64_PATH": witness, "VB_KERNEL_TIMES": trace, "VB_KERNEL_GRAPHS": how})
-                if not os.path.exists(trace) or self.call([sys.executable, os.path.join(HERE, "..", "gpu", "kernel_times.py"), trace, "--frames", "32",
-                                                           "--json", table]) is None:
-                    self.failed.append(f"profile {m} {how}")
+                name = f"profile-{m}-{how}"
+                trace, table = (os.path.join(self.work, f"{name}.{ext}") for ext in ("txt", "json"))
+                self.run(name, [m], ["bfloat16"], 4 * WARM, env={"CUDA_INJECTION64_PATH": witness, "VB_KERNEL_TIMES": trace, "VB_KERNEL_GRAPHS": how})
+                if not os.path.exists(trace) or self.call([sys.executable, os.path.join(HERE, "..", "gpu", "kernel_times.py"), trace, "--frames",
+                                                           str(2 * WARM), "--json", table]) is None:
+                    self.failed.append(name)
                     continue
                 with open(table) as f:
                     row[how] = json.load(f)
@@ -214,7 +212,7 @@ def main():
     p.add_argument("--frames", type=int, default=200)
     p.add_argument("--size", type=int, default=1024)
     p.add_argument("--device", default="cuda")
-    p.add_argument("--official-frames", type=int, default=64)
+    p.add_argument("--official-frames", type=int, default=48)
     p.add_argument("--compile-limit", type=int, default=240)
     p.add_argument("--only")
     a = p.parse_args()
@@ -228,7 +226,7 @@ def main():
         for part in parts:
             if part in wanted and (a.upstream or part not in ("official", "compiled")):
                 bench.part(part)
-    print(gpu_tables.all_tables(bench.found))
+    print(gpu_tables.all_tables(bench.found, brief=True))
     for f in bench.failed:
         print(f"FAILED: {f}; see {os.path.join(a.out, 'bench.log')}")
     return 1 if bench.failed else 0

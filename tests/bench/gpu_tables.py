@@ -118,22 +118,27 @@ def queue_table(found):
         ours = find(found.get("ours"), model=q["model"], dtype=q["dtype"])
         gpu = ours and sum(ours["stage_ms"].get(s) or 0 for s in DEVICE_STAGES)
         for how in ("graphs", "one_by_one"):
-            v = q.get(how) or {}
-            rows.append([q["model"], q["dtype"], how.replace("_", " "), number(v.get("latency_ms")), number(v.get("queued_ms")),
+            v = q.get(how)
+            if v:
+                rows.append([q["model"], q["dtype"], how.replace("_", " "), number(v.get("latency_ms")), number(v.get("queued_ms")),
                          number(gpu) if how == "graphs" else None])
     return table(["model", "dtype", "kernels", "latency ms", "host time to queue ms", "stages on the device ms"], rows)
 
 
 def profile_table(found):
+    """Idle of the unprofiled run: what the kernels' time, which CUPTI measures well, leaves of the frame's, which it makes longer."""
     rows = []
     for p in found["profile"]:
-        nodes, whole = p.get("nodes") or {}, p.get("whole") or {}
-        n = nodes.get("frames") or 1
-        kernels = nodes.get("kernels", [])
-        rows.append([p["model"], p["dtype"], number(sum(k["count"] for k in kernels) / n), number(nodes["busy_ns"] / n / 1e6) if nodes else None,
-                     number(100 * nodes["idle_share"]) if nodes else None, number(100 * whole["idle_share"]) if whole else None,
-                     "; ".join(f"{k['name'][:48].replace('|', '/')} {k['ns'] / n / 1e6:.3f}" for k in kernels[:3])])
-    return table(["model", "dtype", "kernels a frame", "busy ms", "idle %, kernel by kernel", "idle %, graphs whole", "longest kernels, ms a frame"], rows)
+        nodes, whole = p.get("nodes"), p.get("whole")
+        ours = find(found.get("ours"), model=p["model"], dtype=p["dtype"])
+        if not nodes:
+            continue
+        n = nodes["frames"] or 1
+        busy = nodes["busy_ns"] / n / 1e6
+        rows.append([p["model"], p["dtype"], number(nodes["records"] / n), number(busy), ours and number(1000 / ours["pipeline_fps"]),
+                     ours and number(100 * (1 - busy * ours["pipeline_fps"] / 1000)), number(100 * nodes["idle_share"]), whole and number(100 * whole["idle_share"]),
+                     "; ".join(f"{k['name'][:48].replace('|', '/')} {k['ns'] / n / 1e6:.3f}" for k in nodes["kernels"][:3])])
+    return table(["model", "dtype", "kernels a frame", "busy ms", "frame ms, not profiled", "idle %", "idle %, profiled", "idle %, graphs as one", "longest kernels, ms a frame"], rows)
 
 
 def official_table(rows):
@@ -143,8 +148,8 @@ def official_table(rows):
                    number(official_rate(r)[1]), r["peak_device_bytes"] and round(r["peak_device_bytes"] / 2**20)] for r in rows])
 
 
-def all_tables(found):
-    """Markdown."""
+def all_tables(found, brief=False):
+    """Markdown; brief: without the stages, which fill pages."""
     work, text = load_work() if found.get("size") == 1024 else {}, ""
     for part, title, make in (
             ("ceilings", "The device", lambda: ceilings_table(found["ceilings"])),
@@ -156,6 +161,6 @@ def all_tables(found):
             ("compiled", "The official Python, compiled", lambda: official_table(found["compiled"])),
             ("queue", "Device and host", lambda: queue_table(found)),
             ("profile", "Kernels", lambda: profile_table(found))):
-        if found.get(part):
+        if found.get(part) and not (brief and title == "By stage"):
             text += f"## {title}\n\n" + make()
     return text
