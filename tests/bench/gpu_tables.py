@@ -1,7 +1,7 @@
 """Tables of what gpu_bench.py found: savbench, the official Python and the device's ceilings side by side.
 
-FPS is that of the median frame, on both sides; whole FPS is frames over the time from the first JPEG to the last score (of the official predictor, which
-scores nothing, to the last mask on the host).
+FPS is frames over their time, the first one left out, on both sides (METRICS.md); whole FPS is frames over the time from the first JPEG to
+the last score, of the official predictor, which scores nothing, to the last mask on the host.
 
 Ceiling of a stage: the roofline over its matrix products, convolutions and attention (work.json; work.py says how they are counted), each
 at the rate of an 8192 x 8192 product in that dtype or at that of a copy on the device, whichever takes longer. TFLOP/s and GB/s
@@ -59,10 +59,11 @@ def ratio(a, b):
 
 
 def official_rate(row):
-    """(FPS of the frame loop by its median frame, FPS of the clip with loading) of a row of upstream.py."""
+    """(FPS of the frame loop, FPS with loading) of a row of upstream.py."""
     if not row or "error" in row:
         return None, None
-    return 1 / row["median_s"], 1 / (row["total_s"] / row["frames"] + row["load_s_per_frame"])
+    frame = row["total_s"] / row["frames"]
+    return 1 / frame, 1 / (frame + row["load_s_per_frame"])
 
 
 def find(rows, **want):
@@ -83,13 +84,12 @@ def models_table(found, work):
     for r in found["ours"]:
         loop, whole = official_rate(find(found.get("official"), model=r["model"], dtype=r["dtype"]))
         products = work.get(r["model"], {}).values()
-        loop_fps = 1000 / r["latency_ms"]
-        tflops = sum(work_of(s, r["dtype"])[0] for s in products) / r["latency_ms"] / 1e9
+        tflops = sum(work_of(s, r["dtype"])[0] for s in products) * r["fps"] / 1e12
         best = ceilings and products and sum(ceiling_ms(s, r["dtype"], ceilings) for s in products)
-        rows.append([r["model"], r["dtype"], number(r["latency_ms"]), number(best), number(loop_fps), number(loop), ratio(loop_fps, loop), number(r["pipeline_fps"]),
+        rows.append([r["model"], r["dtype"], number(r["latency_ms"]), number(best), number(r["fps"]), number(loop), ratio(r["fps"], loop), number(r["pipeline_fps"]),
                      number(whole), ratio(r["pipeline_fps"], whole), number(100 * r["pipeline_fps"] / r["fps"]), number(tflops),
                      ceilings and tflops and number(100 * tflops / ceilings["gemm_tflops"][r["dtype"]])])
-    return table(["model", "dtype", "ms", "ceiling ms", "FPS", "official FPS", "times", "whole FPS", "official whole FPS", "times", "whole / engine %",
+    return table(["model", "dtype", "latency ms", "ceiling ms", "FPS", "official FPS", "times", "whole FPS", "official whole FPS", "times", "whole / engine %",
                   "TFLOP/s", "% of product's"], rows)
 
 
