@@ -43,7 +43,7 @@ mkdir -p "$top/bin" "$top/lib"
 for witness in kernel_names kernel_times; do
     [ ! -f "$build/$witness.so" ] || cp "$build/$witness.so" "$top/lib/"
 done
-for program in test_holes_cuda test_kernels_cuda; do
+for program in test_holes_cuda test_kernels_cuda score_bench; do
     [ ! -f "$build/$program" ] || cp "$build/$program" "$top/bin/"
 done
 

@@ -6,6 +6,7 @@
 # Functions: deps_system [--tests]  compilers, CMake, Open MPI, HDF5, SQLite, image libraries (Debian/Ubuntu packages)
 #            deps_torch             sets VB_PYTHON, the Python whose torch wheel has libtorch
 #            deps_build PRESET      configures and builds build/PRESET
+#            deps_program [BUNDLE]  sets VB_PROGRAM, the savbench of a bundle or of build/release
 # Environment: VB_PYTHON      Python to take torch from; no other is looked for then
 #              SAVBENCH_TORCH pip requirement for the wheel that is installed where none is (default: torch==2.13.0)
 # What cannot be installed ends the script with exit code 2 and the commands to type.
@@ -219,6 +220,22 @@ deps_build() { # PRESET
         tail -n 40 "$log" >&2
         printf 'The build failed; all of it is in %s\n' "${log#"$VB_ROOT"/}" >&2
         exit 3
+    fi
+}
+
+# The program that a script runs: out of a bundle (bundle.sh), unpacked for as long as the script runs, or else built here.
+# Sets VB_PROGRAM (savbench), VB_PROGRAM_BIN (the folder of test programs) and VB_PROGRAM_LIBS (that of kernel_*.so).
+deps_program() { # [BUNDLE]
+    if [ -n "$1" ]; then
+        VB_UNPACKED=$(mktemp -d)
+        trap 'rm -rf "$VB_UNPACKED"' EXIT
+        tar -C "$VB_UNPACKED" -xzf "$1" || exit 3
+        VB_PROGRAM=$VB_UNPACKED/savbench/savbench VB_PROGRAM_BIN=$VB_UNPACKED/savbench/bin VB_PROGRAM_LIBS=$VB_UNPACKED/savbench/lib
+    else
+        deps_system --tests
+        deps_torch
+        deps_build release
+        VB_PROGRAM=$VB_ROOT/build/release/savbench VB_PROGRAM_BIN=$VB_ROOT/build/release VB_PROGRAM_LIBS=$VB_ROOT/build/release
     fi
 }
 

@@ -30,21 +30,8 @@ cd "$VB_ROOT" || exit 3
 mkdir -p "$out" || exit 3
 out=$(cd "$out" && pwd)
 
-if [ -n "$bundle" ]; then
-    unpacked=$(mktemp -d)
-    trap 'rm -rf "$unpacked"' EXIT
-    tar -C "$unpacked" -xzf "$bundle" || exit 3
-    savbench=$unpacked/savbench/savbench
-    witness=$unpacked/savbench/lib/kernel_names.so
-    programs=$unpacked/savbench/bin
-else
-    deps_system --tests
-    deps_torch
-    deps_build release
-    savbench=$VB_ROOT/build/release/savbench
-    witness=$VB_ROOT/build/release/kernel_names.so
-    programs=$VB_ROOT/build/release
-fi
+deps_program "$bundle"
+savbench=$VB_PROGRAM witness=$VB_PROGRAM_LIBS/kernel_names.so programs=$VB_PROGRAM_BIN
 python=$(deps_test_python)
 
 failed=0
@@ -97,7 +84,7 @@ check_kernels() { # PROGRAM
     [ -x "$programs/$1" ] || { echo "this build has no CUDA kernels of its own (no nvcc when it was made)" && return 77; }
     if [ -n "$bundle" ]; then
         libraries=$("${VB_PYTHON:-python3}" -c 'import glob, importlib.util as u, os; d = os.path.dirname(u.find_spec("torch").origin); print(":".join([d + "/lib"] + glob.glob(os.path.dirname(d) + "/nvidia/*/lib")))' 2> /dev/null)
-        for folder in "$unpacked/savbench/lib" "$unpacked"/savbench/torch/lib "$unpacked"/savbench/nvidia/*/lib; do
+        for folder in "$VB_PROGRAM_LIBS" "${VB_PROGRAM%/*}"/torch/lib "${VB_PROGRAM%/*}"/nvidia/*/lib; do
             libraries=$folder${libraries:+:$libraries}
         done
         LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$programs/$1"

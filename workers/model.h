@@ -104,6 +104,7 @@ typedef struct {
     vb_object_out *objects;        /* [n_objects], the caller's array */
     int64_t holes_filled;          /* pixels changed by hole filling, of all objects, prompts before this step included */
     int64_t sprinkles_removed;     /* likewise by sprinkle removal */
+    double enqueue_ms;             /* host time until all of the step's device work was queued; 0 on a CPU */
 } vb_step;
 
 /* One attention site as it really ran since configure. */

@@ -343,7 +343,15 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static vb_status track_frames(vb_track *t, const vb_model_ops *ops, vb_model *model, double *latency_ms, int *n, vb_err *err)
+/* Median of n values, which are put in order; 0 of none. */
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    return n ? values[(n - 1) / 2] : 0;
+}
+
+/* enqueue_ms: host time to queue a frame, of the frames after the first. */
+static vb_status track_frames(vb_track *t, const vb_model_ops *ops, vb_model *model, double *latency_ms, double *enqueue_ms, int *n, vb_err *err)
 {
     vb_reader_source src = {.n_frames = t->n_frames, .h = t->h, .w = t->w, .threads = 2, .ahead = 4, .ctx = t, .path = frame_path};
     int first = t->objects[0].start_frame;
@@ -365,6 +373,8 @@ static vb_status track_frames(vb_track *t, const vb_model_ops *ops, vb_model *mo
                 st = ops->prompt(model, i, &frame, NULL, err);
         if (st == VB_OK)
             st = ops->step(model, &frame, &step, err);
+        if (*n)
+            enqueue_ms[*n - 1] = step.enqueue_ms;
         latency_ms[(*n)++] = vb_now_ms() - start;
         if (st == VB_OK)
             st = write_outputs(t, place, frame.rgb, err);
@@ -403,7 +413,7 @@ static vb_status track(vb_track *t, vb_err *err)
                               .n_fills = (size_t)t->n_fills, .threads = t->threads ? t->threads : vb_default_threads()};
     vb_model *model = NULL;
     vb_dump *dump = NULL;
-    double *latency_ms = NULL;
+    double *latency_ms = NULL, *enqueue_ms;
     char postprocess[VB_POSTPROCESS_NAME];
     vb_prompt_kind kind;
     bool own;
@@ -429,8 +439,9 @@ static vb_status track(vb_track *t, vb_err *err)
         return vb_fail(err, VB_EARG, "model '%s' is not in this build of savbench-engine; a package's engine with all of them is made by `savbench build-engine`", info->name);
     if ((st = list_files(t, err)) || (st = make_order(t, err)) || (st = check_objects(t, err)) || (st = make_dirs(t, err)))
         return st;
-    if (!(latency_ms = calloc((size_t)t->n_frames, sizeof *latency_ms)))
+    if (!(latency_ms = calloc(2 * (size_t)t->n_frames, sizeof *latency_ms)))
         return vb_fail(err, VB_ENOMEM, "times of %d frames", t->n_frames);
+    enqueue_ms = latency_ms + t->n_frames;
     if ((t->dump_path && (st = open_dump(&dump, t, info, &precision, err))) || (st = ops->open(&model, &config, err)) ||
         (st = ops->configure(model, &precision, err)))
         goto out;
@@ -440,12 +451,14 @@ static vb_status track(vb_track *t, vb_err *err)
                                       .max_batch = t->objects_how == VB_OBJECTS_SEPARATE ? 1 : 0,
                                       .probe = dump ? vb_dump_probe(dump) : NULL}, err);
     if (st == VB_OK && (st = prompt_ahead(t, ops, model, err)) == VB_OK)
-        st = track_frames(t, ops, model, latency_ms, &n, err);
+        st = track_frames(t, ops, model, latency_ms, enqueue_ms, &n, err);
     ops->end(model);
     if (st == VB_OK) {
-        qsort(latency_ms, (size_t)n, sizeof *latency_ms, by_value);
-        printf("track: %d frames, %d objects, %dx%d, latency median %.3f ms, postprocess %s\n", n, t->n_objects, t->w, t->h,
-               latency_ms[(n - 1) / 2], postprocess);
+        printf("track: %d frames, %d objects, %dx%d, latency median %.3f ms, postprocess %s", n, t->n_objects, t->w, t->h,
+               median(latency_ms, n), postprocess);
+        if (config.device.kind == VB_DEVICE_CUDA)
+            printf(", queued in %.3f ms", median(enqueue_ms, n - 1));
+        printf("\n");
     }
 out:
     if (dump) {

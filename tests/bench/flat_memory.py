@@ -16,33 +16,15 @@ import subprocess
 import sys
 import tempfile
 
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data")
-CLIP, OBJECT = "shapes_000004", "000"
+from looped import DATA, make_split
+
+CLIP = "shapes_000004"
 ROW_BYTES = 1024  # of a result, per frame: the row, its scores, and their growth by doubling
-
-
-def make_split(root, n):
-    """The clip there and back again until it has n frames; every 4th one annotated, as in SA-V."""
-    source = sorted(os.listdir(os.path.join(DATA, "JPEGImages_24fps", CLIP)))
-    frames = os.path.join(root, "JPEGImages_24fps", "looped")
-    masks = os.path.join(root, "Annotations_6fps", "looped", OBJECT)
-    os.makedirs(frames)
-    os.makedirs(masks)
-    last = len(source) - 1
-    for i in range(n):
-        k = i % (2 * last)
-        k = k if k <= last else 2 * last - k
-        os.symlink(os.path.abspath(os.path.join(DATA, "JPEGImages_24fps", CLIP, f"{k:05d}.jpg")), os.path.join(frames, f"{i:05d}.jpg"))
-        png = os.path.join(DATA, "Annotations_6fps", CLIP, OBJECT, f"{k:05d}.png")
-        if i % 4 == 0 and os.path.exists(png):
-            os.symlink(os.path.abspath(png), os.path.join(masks, f"{i:05d}.png"))
-    with open(os.path.join(root, "split.txt"), "w") as f:
-        f.write("looped\n")
 
 
 def peaks(a, n, work):
     split, out = os.path.join(work, f"split{n}"), os.path.join(work, f"out{n}")
-    make_split(split, n)
+    make_split(split, n, CLIP)
     c = [os.path.abspath(a.savbench), "run", "--split-dir", split, "--models", "edgetam", "--prompts", "mask", "--image-size", str(a.size),
          "--checkpoint", os.path.join(DATA, "edgetam_shapes.pt"), "--dtype", a.dtype, "--device", a.device, "--workers", "1",
          "--save-masks", "none", "--telemetry-hz", "0", "--out-dir", out, "--quiet"] + (["--threads", str(a.threads)] if a.threads else [])

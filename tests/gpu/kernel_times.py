@@ -129,7 +129,7 @@ def main():
             f.writelines(f"{n}\t{ns}\t{readable(name)}\n" for name, (n, ns) in ordered)
     if a.json:
         with open(a.json, "w") as f:
-            json.dump({"frames": frames, "window_ns": end - begin, "busy_ns": total, "idle_share": 1 - total / (end - begin), "lost": lost,
+            json.dump({"frames": frames, "window_ns": end - begin, "busy_ns": total, "idle_share": 1 - total / (end - begin), "records": len(inside), "lost": lost,
                        "graphs": {g: {"count": n, "ns": ns} for g, (n, ns) in graphs.items()},
                        "kernels": [{"name": readable(name), "count": n, "ns": ns} for name, (n, ns) in ordered]}, f, indent=1)
 

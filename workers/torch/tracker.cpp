@@ -1,6 +1,8 @@
 // Tracking: what happens to an object on a frame, and in which order.
 #include "tracker.hpp"
 
+#include "timing.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -196,6 +198,7 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
   if (t <= last_step_ || t >= clip_.n_frames)
     fail(VB_EARG, "step to frame %d: frames come in ascending order, after %d and below %d", t, last_step_, clip_.n_frames);
   last_step_ = timed_[(size_t)turn_] = t;
+  const double begin_ms = vb_now_ms();
   clock().start();
   context_.probe.frame_idx = t;
   std::vector<int> active, tracked;
@@ -228,6 +231,7 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
   shown_.mark();
   stored_later_[(size_t)turn_] = context_.precision.device.is_cuda() && !to_memorize_.empty();
   memorize(); // while the host takes the masks, and before the next frame's attention
+  out->enqueue_ms = context_.precision.device.is_cuda() ? vb_now_ms() - begin_ms : 0;
   shown_.wait();
   for (int i : active)
     stages_.write(i, &out->objects[i]);
