@@ -134,6 +134,21 @@ arm_cli() {
     PATH=$dir/bin:$PATH $within ctest --test-dir "$dir/build" --output-on-failure --no-tests=error -L spawns < /dev/null || return 1
 }
 
+# An x86 coordinator with aarch64 workers: two hosts in namespaces, each with programs and Open MPI of its own kind.
+arm_mixed() {
+    local native=$VB_ROOT/build/dev rc=0
+    [ -x "$native/savbench" ] || native=$VB_ROOT/build/release
+    if [ ! -x "$native/make_dataset" ]; then
+        deps_say "   skipped: no build for this machine in build/dev or build/release"
+        return 0
+    fi
+    HOSTS="pc orin" ARM_BIN=$dir/build ARM_ROOT=$sysroot arm_within sh "$VB_ROOT/tests/hosts/run.sh" "$VB_ROOT/tests/hosts/mixed.sh" \
+        "$native" "$native/make_dataset" "$dir/mixed" || rc=$?
+    [ $rc -ne 0 ] || deps_say "   one job over both: $(sed -n 's/^out: //p' "$VB_ROOT/tests/hosts/mixed.expected")"
+    [ $rc -ne 77 ] || rc=0 # it has said why
+    return $rc
+}
+
 arm_quick() {
     if [ -n "$(printf '%s\n' "$ARM_TOOLS" | deps_missing)" ] || [ ! -e "$sysroot/.whole" ]; then
         deps_say "   skipped: no cross compiler, qemu-aarch64 or sysroot here; bash scripts/aarch64.sh tools sysroot"
