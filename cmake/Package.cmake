@@ -1,9 +1,22 @@
 # Man page, completion, the engine's sources for `savbench build-engine`, and the Debian package.
 #   cmake --preset package && cmake --build --preset package --target package
-if(NOT CMAKE_CROSSCOMPILING)
+set(VB_RUN $<TARGET_FILE:savbench>)
+if(CMAKE_CROSSCOMPILING AND CMAKE_CROSSCOMPILING_EMULATOR)
+  # The page is of the programs' own words: each is started by a script that runs it under the emulator.
+  set(VB_RUN ${CMAKE_BINARY_DIR}/emulated/savbench)
+  list(JOIN CMAKE_CROSSCOMPILING_EMULATOR "\" \"" emulator)
+  foreach(name savbench savbench-engine)
+    file(CONFIGURE OUTPUT emulated/${name} @ONLY CONTENT "#!/bin/sh
+export SAVBENCH_ENGINE=\"@CMAKE_BINARY_DIR@/emulated/savbench-engine\"
+exec \"@emulator@\" \"@CMAKE_BINARY_DIR@/@name@\" \"$@\"
+")
+    file(CHMOD ${CMAKE_BINARY_DIR}/emulated/${name} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+  endforeach()
+endif()
+if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/savbench.1 ${CMAKE_BINARY_DIR}/savbench.bash
-    COMMAND sh ${CMAKE_SOURCE_DIR}/docs/manpage.sh $<TARGET_FILE:savbench> ${PROJECT_VERSION} > ${CMAKE_BINARY_DIR}/savbench.1
-    COMMAND $<TARGET_FILE:savbench> completion bash > ${CMAKE_BINARY_DIR}/savbench.bash
+    COMMAND sh ${CMAKE_SOURCE_DIR}/docs/manpage.sh ${VB_RUN} ${PROJECT_VERSION} > ${CMAKE_BINARY_DIR}/savbench.1
+    COMMAND ${VB_RUN} completion bash > ${CMAKE_BINARY_DIR}/savbench.bash
     DEPENDS savbench savbench-engine ${CMAKE_SOURCE_DIR}/docs/manpage.sh VERBATIM)
   add_custom_target(vb_manpage ALL DEPENDS ${CMAKE_BINARY_DIR}/savbench.1 ${CMAKE_BINARY_DIR}/savbench.bash)
   install(FILES ${CMAKE_BINARY_DIR}/savbench.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
@@ -26,6 +39,10 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Benchmark of video segmentation models on
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+if(CMAKE_CROSSCOMPILING) # the sysroot's dpkg database, which scripts/aarch64.sh names, tells whose these libraries are
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE arm64)
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${VB_ARM_LIB} ${VB_ARM_LIB}/hdf5/serial ${VB_ARM_LIB}/openmpi/lib)
+endif()
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "openmpi-bin")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "rsync, openssh-client")
 # What build-engine compiles with, and the torch wheel that it compiles against.

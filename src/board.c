@@ -119,6 +119,38 @@ void vb_board_read(vb_board *b, const char *root)
     }
 }
 
+/* "key : value" of the first processor that has it */
+static bool cpuinfo(char *buf, size_t n, const char *root, const char *key)
+{
+    char path[PATH_MAX], line[256];
+    FILE *f;
+
+    buf[0] = '\0';
+    if ((size_t)snprintf(path, sizeof path, "%s/proc/cpuinfo", root) >= sizeof path || !(f = fopen(path, "r")))
+        return false;
+    while (!*buf && fgets(line, sizeof line, f)) {
+        char *value = strstr(line, ": ");
+
+        if (value && !strncmp(line, key, strlen(key)))
+            snprintf(buf, n, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+    }
+    fclose(f);
+    return *buf;
+}
+
+void vb_board_cpu_name(char *buf, size_t n, const char *root)
+{
+    char maker[16], part[16];
+
+    if (read_text(buf, n, root, "/proc/device-tree/model", ""))
+        return;
+    /* ahead of the model name, which is "ARMv8 Processor rev 1 (v8l)" for many */
+    if (cpuinfo(maker, sizeof maker, root, "CPU implementer") && cpuinfo(part, sizeof part, root, "CPU part"))
+        snprintf(buf, n, "Arm implementer %s part %s", maker, part);
+    else if (!cpuinfo(buf, n, root, "model name"))
+        snprintf(buf, n, "CPU");
+}
+
 void vb_board_mode_text(char *buf, size_t n, const vb_board *b)
 {
     snprintf(buf, n, "%s%s%s", b->power_mode, *b->power_mode && b->fixed_clocks == 1 ? ", " : "",

@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     char model[96];      /* "NVIDIA Jetson Orin Nano Developer Kit"; "" on a PC */
     char power_mode[48]; /* nvpmodel's, "15W" or "MODE 2" where its table has no name; "" without nvpmodel */
@@ -15,7 +19,14 @@ typedef struct {
 /* The folder that stands for "/": SAVBENCH_SYSFS_ROOT of the environment (a recorded tree, for tests), else "". */
 const char *vb_board_root(void);
 void vb_board_read(vb_board *b, const char *root);
+/* The processor's name, by which reports tell devices apart: a board's own ("NVIDIA Jetson Orin Nano Developer Kit"), of an Arm server
+ * who made which core, elsewhere the model name; "CPU" where nothing tells. */
+void vb_board_cpu_name(char *buf, size_t n, const char *root);
 /* For the record: "15W, fixed clocks", "MAXN"; "" where there is no power mode. */
 void vb_board_mode_text(char *buf, size_t n, const vb_board *b);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,6 +1,7 @@
 /* Surroundings of an engine; see engine_env.h. */
 #include "engine_env.h"
 
+#include "board.h"
 #include "cli.h"
 
 #include <sched.h>
@@ -142,19 +143,11 @@ vb_status vb_device_assign(vb_device *out, const vb_options *o, vb_err *err)
 void vb_device_name(char *buf, size_t n, vb_device device)
 {
     vb_backend_info info;
-    FILE *f = NULL;
-    char line[256];
 
     vb_backend_describe(&info, device);
     snprintf(buf, n, "%s", info.device);
-    if (!*buf && (f = fopen("/proc/cpuinfo", "r"))) /* a build without torch */
-        while (!*buf && fgets(line, sizeof line, f))
-            if (!strncmp(line, "model name", 10) && strchr(line, ':'))
-                snprintf(buf, n, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"), strchr(line, ':') + 2);
-    if (f)
-        fclose(f);
-    if (!*buf)
-        snprintf(buf, n, "CPU");
+    if (!*buf) /* a build without torch */
+        vb_board_cpu_name(buf, n, vb_board_root());
 }
 
 int64_t vb_peak_rss_bytes(void)

@@ -1,6 +1,6 @@
 # Four hosts on this machine, for tests; sourced within `unshare --net --mount`. Each has its own network, name and file
 # systems: the test's folder and /tmp are private to it, so that nothing is shared but the programs. `on HOST COMMAND` runs there;
-# $AGENT stands in for ssh.
+# $AGENT stands in for ssh; FOLDER/HOST.env has what else is in a host's environment.
 hosts_needs() {
     [ "$(id -u)" = 0 ] || { echo "skipped: not root"; exit 77; }
     for program in ip unshare nsenter mpirun rsync; do
@@ -59,7 +59,7 @@ done
 host=\$1
 shift
 [ -f "$H/\$host.pid" ] || { echo "agent: no host \$host" >&2; exit 255; }
-exec nsenter --target "\$(cat "$H/\$host.pid")" --net --mount --uts -- env -i PATH="$PATH" HOME=/tmp \
+exec nsenter --target "\$(cat "$H/\$host.pid")" --net --mount --uts -- env -i PATH="$PATH" HOME=/tmp \$(cat "$H/\$host.env" 2>/dev/null) \
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent="$AGENT" ASAN_OPTIONS=detect_leaks=0 sh -c "cd $PWD; \$*"
 EOF
     chmod +x "$AGENT"

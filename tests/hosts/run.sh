@@ -1,4 +1,4 @@
-# run.sh TEST.sh BINDIR MAKE_DATASET SCRATCH: one test with four hosts; what it prints must be TEST.expected. Exit code 77: this
+# run.sh TEST.sh BINDIR MAKE_DATASET SCRATCH: one test with four hosts ($HOSTS: others); what it prints must be TEST.expected. Exit code 77: this
 # machine cannot.
 set -eu
 if [ "${HOSTS_INSIDE:-}" != 1 ]; then
@@ -15,7 +15,7 @@ cd "$scratch"
 . "${test%/*}/hosts.sh"
 own=$(mktemp -d /var/tmp/savbench-hosts-XXXXXX)
 trap 'hosts_stop; rm -rf "$own" 2>/dev/null || :' EXIT
-hosts_start "$own" orin1 orin2 orin3 orin4
+hosts_start "$own" ${HOSTS:-orin1 orin2 orin3 orin4}
 rc=0
 sh -eu -c '. "$1"; H=$2; . "$3"' sh "${test%/*}/hosts.sh" "$own" "$test" >"$own/got" 2>"$own/log" || rc=$?
 if [ $rc != 0 ] || ! diff -u "${test%.sh}.expected" "$own/got"; then

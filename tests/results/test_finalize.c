@@ -83,11 +83,15 @@ static void answers(const char *out, const char *sql, const char *want)
 
 static char *report(const char *out, vb_report_format format)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *to = open_memstream(&text, &n);
+    FILE *to = tmpfile();
+    char *text;
+    long n;
 
     OK(vb_report_dtypes(out, format, to, &err));
+    n = ftell(to);
+    rewind(to);
+    text = calloc(1, (size_t)n + 1);
+    assert_int_equal(fread(text, 1, (size_t)n, to), n);
     fclose(to);
     return text;
 }

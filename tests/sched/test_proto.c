@@ -29,6 +29,33 @@ static void test_head(void **state)
     }
 }
 
+/* The bytes themselves: hosts of two kinds of processor take part in one job. The same on each; changed only with VB_WIRE_VERSION. */
+static void test_bytes(void **state)
+{
+    uint8_t b[VB_MSG_HEAD + VB_PIECE_HEAD + VB_PROGRESS_BYTES + VB_VERDICT_BYTES];
+    char hex[2 * sizeof b + 1];
+    vb_msg m = {VB_MSG_RESULT, 0x00012345, 0x1122334455667788u};
+    vb_piece piece = {.trial = 258, .total = 0x0102030405060708u, .offset = 0xfffffffffeu, .n = 0x80000001u};
+    vb_progress progress = {3, -1, 37, VB_STAGE_ATTEND, 513};
+    vb_verdict verdict = {.trial = 65535, .again = true};
+    uint8_t *at = b;
+
+    (void)state;
+    for (int i = 0; i < 32; i++)
+        piece.sha256[i] = (uint8_t)(0xf0 - i);
+    vb_msg_head_encode(at, &m);
+    vb_piece_encode(at += VB_MSG_HEAD, &piece);
+    vb_progress_encode(at += VB_PIECE_HEAD, &progress);
+    vb_verdict_encode(at + VB_PROGRESS_BYTES, &verdict);
+    for (size_t i = 0; i < sizeof b; i++)
+        snprintf(hex + 2 * i, 3, "%02x", b[i]);
+    assert_string_equal(hex, "73766277" "0100" "0600" "45230100" "00000000" "8877665544332211"
+                             "02010000" "01000080" "0807060504030201" "feffffffff000000"
+                             "f0efeeedecebeae9e8e7e6e5e4e3e2e1e0dfdedddcdbdad9d8d7d6d5d4d3d2d1"
+                             "03000000" "ffffffff" "25000000" "03000000" "01020000"
+                             "ffff0000" "01000000");
+}
+
 static void test_limits(void **state)
 {
     size_t n = vb_msg_max() + 1;
@@ -218,7 +245,7 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),            cmocka_unit_test(test_limits),  cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_head),            cmocka_unit_test(test_bytes),           cmocka_unit_test(test_limits),  cmocka_unit_test(test_progress),
         cmocka_unit_test(test_piece),           cmocka_unit_test(test_verdict_and_sha),
         cmocka_unit_test(test_control),         cmocka_unit_test(test_control_bytes),
         cmocka_unit_test(test_noise),

@@ -120,6 +120,34 @@ static void throttles_count_and_fans_do_not(void **state)
     tree_remove(root);
 }
 
+/* Two kinds of processors under one name would be one device in every report. */
+static void processors_have_names_of_their_own(void **state)
+{
+    static const struct {
+        const char *tree, *cpuinfo, *name;
+    } of[] = {
+        {"orin_nano", "processor : 0\nmodel name : ARMv8 Processor rev 1 (v8l)\nCPU implementer : 0x41\nCPU part : 0xd42\n",
+         "NVIDIA Jetson Orin Nano Developer Kit"},
+        {"pc", "processor : 0\nmodel name : AMD EPYC 7B13\n\nprocessor : 1\nmodel name : other\n", "AMD EPYC 7B13"},
+        {"pc", "processor : 0\nmodel name : ARMv8 Processor rev 0 (v8l)\nCPU implementer : 0x41\nCPU part : 0xd0c\n",
+         "Arm implementer 0x41 part 0xd0c"},
+        {"pc", "processor : 0\nCPU implementer : 0x41\n", "CPU"},
+        {"pc", NULL, "CPU"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char root[256], name[96];
+
+        tree_make(root, of[i].tree);
+        if (of[i].cpuinfo)
+            tree_set(root, "proc/cpuinfo", of[i].cpuinfo);
+        vb_board_cpu_name(name, sizeof name, root);
+        assert_string_equal(name, of[i].name);
+        tree_remove(root);
+    }
+}
+
 static void missing_and_unreadable_files_are_not_told(void **state)
 {
     char root[256];
@@ -191,6 +219,7 @@ int main(void)
         cmocka_unit_test(jetsons_tell_rails_zones_clocks_and_modes),
         cmocka_unit_test(rails_of_agx_orin_are_each_told_and_unused_ones_left_out),
         cmocka_unit_test(throttles_count_and_fans_do_not),
+        cmocka_unit_test(processors_have_names_of_their_own),
         cmocka_unit_test(missing_and_unreadable_files_are_not_told),
         cmocka_unit_test(an_empty_machine_tells_nothing),
         cmocka_unit_test(a_pc_counts_packages_and_not_their_parts),

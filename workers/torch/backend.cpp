@@ -1,6 +1,8 @@
 // What this build and the device are: strings for provenance. See model.h.
 #include "base.hpp"
 
+#include "board.h"
+
 #include <cstdio>
 #include <cstring>
 
@@ -20,15 +22,6 @@ namespace vb {
 namespace {
 
 template <size_t n> void put(char (&to)[n], const std::string &s) { snprintf(to, n, "%s", s.c_str()); }
-
-std::string cpu_name()
-{
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
-      return line.substr(line.find(": ") + 2);
-  return "CPU";
-}
 
 #ifdef VB_HAVE_CUDA
 // "sm_80 sm_90": what libtorch's kernels were compiled for, out of its own description of its build
@@ -81,7 +74,7 @@ extern "C" void vb_backend_describe(vb_backend_info *out, vb_device device)
   (void)vb::guard(&ignored, [&] {
     vb::put(out->torch, TORCH_VERSION);
     if (device.kind == VB_DEVICE_CPU) {
-      vb::put(out->device, vb::cpu_name());
+      vb_board_cpu_name(out->device, sizeof(out->device), vb_board_root());
       vb::put(out->capability, at::get_cpu_capability());
     }
 #ifdef VB_HAVE_CUDA

@@ -1,0 +1,37 @@
+# Toolchain for aarch64 (Jetsons) on another machine; scripts/aarch64.sh makes the sysroot and uses this.
+#   VB_SYSROOT    a folder with Debian's arm64 packages unpacked (default: build/aarch64/sysroot, where that script makes it)
+#   VB_EMULATOR   qemu-aarch64, which runs the unit tests
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(VB_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../build/aarch64/sysroot CACHE PATH "Root with the libraries for aarch64")
+get_filename_component(CMAKE_SYSROOT ${VB_SYSROOT} ABSOLUTE)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES VB_SYSROOT)
+if(NOT EXISTS ${CMAKE_SYSROOT}/usr/include/stdio.h)
+  message(FATAL_ERROR "no sysroot at ${CMAKE_SYSROOT}: bash scripts/aarch64.sh makes one, or -DVB_SYSROOT=FOLDER names one")
+endif()
+
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc CACHE STRING "")
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++ CACHE STRING "")
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CMAKE_SYSROOT})
+set(ENV{PKG_CONFIG_LIBDIR} ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CMAKE_SYSROOT}/usr/share/pkgconfig)
+
+# The wrappers mpicc and h5cc on PATH are this machine's: what they would tell is said here, as Debian and Ubuntu lay it out.
+set(VB_ARM_LIB ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu)
+set(MPI_C_COMPILER MPI_C_COMPILER-NOTFOUND CACHE FILEPATH "")
+set(MPI_SKIP_GUESSING TRUE)
+set(MPI_C_HEADER_DIR ${VB_ARM_LIB}/openmpi/include CACHE PATH "")
+set(MPI_C_LIB_NAMES mpi CACHE STRING "")
+set(MPI_mpi_LIBRARY ${VB_ARM_LIB}/openmpi/lib/libmpi.so CACHE FILEPATH "")
+set(HDF5_C_COMPILER_EXECUTABLE HDF5_C_COMPILER_EXECUTABLE-NOTFOUND CACHE FILEPATH "")
+set(HDF5_NO_FIND_PACKAGE_CONFIG_FILE TRUE)
+set(HDF5_ROOT ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu/hdf5/serial)
+
+find_program(VB_EMULATOR NAMES qemu-aarch64 qemu-aarch64-static)
+if(VB_EMULATOR)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${VB_EMULATOR};-L;${CMAKE_SYSROOT})
+endif()
