@@ -43,9 +43,9 @@ static vb_status read_trial(vb_trial_key *k, const vb_block *b, const json_t *t,
     strcpy(k->video, b->video);
     k->variant.setup = b->setup;
     k->repetition = (int)json_integer_value(rep);
-    if (vb_dtype_parse(&k->variant.dtype, dtype, err) || vb_bank_parse(&k->variant.bank, bank, err) ||
-        vb_mode_parse(&k->variant.mode, mode, err))
-        return VB_EFORMAT;
+    if (vb_dtype_parse(&k->variant.dtype, dtype, NULL) || vb_bank_parse(&k->variant.bank, bank, NULL) ||
+        vb_mode_parse(&k->variant.mode, mode, NULL))
+        return vb_fail(err, VB_EFORMAT, "%s: a trial of dtype '%.32s', bank '%.32s', mode '%.32s'", what, dtype, bank, mode);
     return VB_OK;
 }
 
@@ -72,8 +72,10 @@ vb_status vb_block_from_json(vb_block *out, const char *text, size_t n, vb_err *
         vb_fail(err, st, "%s: video and model must be names", what);
         goto out;
     }
-    if (vb_prompt_kind_parse(&out->setup.prompt, prompt, err))
+    if (vb_prompt_kind_parse(&out->setup.prompt, prompt, NULL)) {
+        vb_fail(err, st, "%s: no prompt is called '%s'", what, prompt);
         goto out;
+    }
     if (!count || count > VB_BLOCK_MAX_TRIALS) {
         vb_fail(err, st, "%s: %zu trials; between 1 and %d are possible", what, count, VB_BLOCK_MAX_TRIALS);
         goto out;

@@ -160,6 +160,22 @@ static vb_status check_local(const vb_zip *z, vb_zip_entry *e, uint32_t flags, v
     return VB_OK;
 }
 
+/* Nothing is unpacked here, but what torch.save wrote has no name that leads out of a folder: such a file means harm to others. */
+static bool leads_out(const vb_zip_entry *e)
+{
+    const char *p = e->name, *end = e->name + e->name_len;
+
+    if (p < end && *p == '/')
+        return true;
+    for (const char *next; p < end; p = next + 1) {
+        for (next = p; next < end && *next != '/' && *next != '\\';)
+            next++;
+        if (next - p == 2 && p[0] == '.' && p[1] == '.')
+            return true;
+    }
+    return false;
+}
+
 static vb_status read_directory(vb_zip *z, vb_err *err)
 {
     uint64_t at = z->dir;
@@ -186,6 +202,9 @@ static vb_status read_directory(vb_zip *z, vb_err *err)
         for (size_t k = 0; k < name_len; k++)
             if ((unsigned char)e->name[k] < 0x20 || e->name[k] == 0x7f)
                 return bad(z, err, "an entry's name holds control characters");
+        if (leads_out(e))
+            return vb_fail(err, VB_EFORMAT, "checkpoint '%s': zip entry '%.*s' leads out of the archive, which torch.save never "
+                           "writes; do not trust the file", z->label, shown(e), e->name);
         if (u16(p + 34) != 0)
             return bad_entry(z, e, err, "on another disk");
         if (flags & FLAG_ENCRYPTED)

@@ -9,8 +9,13 @@ export BIN TESTS=${test%/*}
 
 # Open MPI as root, on few cores, in a sandbox; nothing of an outer job.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-# What Open MPI itself leaves allocated at its end is not ours.
-export ASAN_OPTIONS=detect_leaks=0
+# What Open MPI itself leaves allocated is not ours. Reports go to files: a process whose end is put up with, and one whose output
+# nobody reads, must not report unseen.
+reports=$scratch.report
+rm -f "$reports".*
+export LSAN_OPTIONS="suppressions=$TESTS/../sanitizers/lsan.supp:print_suppressions=0"
+export ASAN_OPTIONS="log_path=$reports" UBSAN_OPTIONS="log_path=$reports:print_stacktrace=1"
+export TSAN_OPTIONS="suppressions=$TESTS/../sanitizers/tsan.supp:log_path=$reports"
 unset SAVBENCH_STUB_FAULT SAVBENCH_ENGINE_SILENCE_S SAVBENCH_ENGINE SAVBENCH_SUPERVISED SAVBENCH_RESTARTS 2>/dev/null || :
 
 rm -rf "$scratch"
@@ -21,11 +26,19 @@ if ! sh "$test" >got 2>log; then
     echo "failed:"
     cat got
     echo "log:"
-    cat log
+    cat log "$reports".* 2>/dev/null || :
     exit 1
 fi
 if ! diff -u "${test%.sh}.expected" got; then
     echo "log:"
-    cat log
+    cat log "$reports".* 2>/dev/null || :
     exit 1
 fi
+# Signals that a test sends or has an engine raise are reported too, and are none.
+for report in "$reports".*; do
+    if [ -e "$report" ] && ! grep -q 'AddressSanitizer: *DEADLYSIGNAL\|AddressSanitizer: \(SEGV\|ABRT\|BUS\)' "$report"; then
+        echo "a sanitizer's report:"
+        cat "$report"
+        exit 1
+    fi
+done

@@ -1,9 +1,9 @@
-/* Drives a fuzz target without libFuzzer: seeded mutations of sound files. Usage: mutate N FILE...
- * A .pt file is given as it is and as its data.pkl alone, a .safetensors file as it is and as its header alone. */
+/* Drives a fuzz target without libFuzzer: seeded mutations of its seeds, the same ones on every machine.
+ * Usage: mutate N FOLDER: N inputs, from every file of FOLDER alike; first the seeds as they are. */
 #include "fuzz.h"
 
 #include "../checkpoint/torch_writer.h"
-#include "zip.h"
+#include "listing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,12 +61,14 @@ static void mutate(bytes *b)
     }
 }
 
-static void slurp(bytes *out, const char *path)
+static void slurp(bytes *out, const char *folder, const char *name)
 {
-    FILE *f = fopen(path, "rb");
+    char path[512];
+    FILE *f;
     int c;
 
-    if (!f) {
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (!(f = fopen(path, "rb"))) {
         perror(path);
         exit(2);
     }
@@ -75,48 +77,36 @@ static void slurp(bytes *out, const char *path)
     fclose(f);
 }
 
-/* The part that the target wraps by itself: data.pkl, or the header. */
-static void inner_part(bytes *out, const bytes *file, const char *path)
-{
-    vb_zip *zip;
-    vb_err err;
-
-    if (file->n > 8 && file->p[8] == '{') {
-        put(out, file->p + 8, (size_t)file->p[0] | (size_t)file->p[1] << 8);
-        return;
-    }
-    if (vb_zip_open(&zip, file->p, file->n, path, &err) != VB_OK) {
-        fprintf(stderr, "%s\n", err.msg);
-        exit(2);
-    }
-    put(out, vb_zip_at(zip, 0)->data, (size_t)vb_zip_at(zip, 0)->size);
-    vb_zip_free(zip);
-}
-
 int main(int argc, char **argv)
 {
-    long n = argc > 2 ? strtol(argv[1], NULL, 10) : 0;
+    const long n = argc == 3 ? strtol(argv[1], NULL, 10) : 0;
+    vb_listing seeds;
+    vb_err err;
 
     if (n <= 0) {
-        fprintf(stderr, "usage: %s N FILE...\n", argv[0]);
+        fprintf(stderr, "usage: %s N FOLDER\n", argv[0]);
         return 2;
     }
-    for (int i = 2; i < argc; i++) {
-        bytes seeds[2] = {{.n = 0}, {.n = 0}};
+    if (vb_listing_read(&seeds, argv[2], &err) != VB_OK || !seeds.n) {
+        fprintf(stderr, "no seeds in '%s': fuzz_seeds makes them\n", argv[2]);
+        return 2;
+    }
+    for (size_t i = 0; i < seeds.n; i++) {
+        bytes seed = {.n = 0};
 
-        slurp(&seeds[0], argv[i]);
-        inner_part(&seeds[1], &seeds[0], argv[i]);
-        for (long k = 0; k < n; k++) {
+        slurp(&seed, argv[2], seeds.names[i]);
+        LLVMFuzzerTestOneInput(seed.p, seed.n);
+        for (long k = (long)i; k < n; k += (long)seeds.n) {
             bytes b = {.n = 0};
 
-            put(&b, seeds[k % 2].p, seeds[k % 2].n);
+            put(&b, seed.p, seed.n);
             mutate(&b);
             LLVMFuzzerTestOneInput(b.p, b.n);
             free(b.p);
         }
-        free(seeds[0].p);
-        free(seeds[1].p);
+        free(seed.p);
     }
-    printf("%ld mutations of %d files\n", n * (argc - 2), argc - 2);
+    printf("%ld mutations of %zu seeds\n", n, seeds.n);
+    vb_listing_deinit(&seeds);
     return 0;
 }
