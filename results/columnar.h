@@ -1,7 +1,7 @@
 /* results.h5 as it is written: a group per table, a dataset per column, rows appended in any amounts.
  *
- * Chunks of 32 Ki rows (fewer where a text column is wide), shuffle, gzip, fletcher32; no time stamps, so that the same
- * records give the same bytes. Each row carries the number of its trial, a row of /trials. */
+ * Chunks of 32 Ki rows (fewer where a text column is wide or the column is shorter), shuffle, gzip, fletcher32; no time
+ * stamps, so that the same records give the same bytes. Each row carries the number of its trial, a row of /trials. */
 #ifndef VB_COLUMNAR_H
 #define VB_COLUMNAR_H
 
