@@ -284,6 +284,7 @@ vb_status vb_columnar_finish(vb_columnar *c, vb_err *err)
     for (int i = 0; i < PARTS; i++)
         for (int k = 0; st == VB_OK && k < c->parts[i].table->n_columns; k++)
             st = flush_column(&c->parts[i].columns[k], c->parts[i].group, err);
+    /* All is written here: what fails at closing is then of no account. */
     if (st == VB_OK && H5Fflush(c->file, H5F_SCOPE_GLOBAL) < 0)
         st = vb_h5_fail(err, VB_ESTORE, "results.h5: flush");
     vb_columnar_free(c);
@@ -313,15 +314,21 @@ void vb_columnar_free(vb_columnar *c)
     free(c);
 }
 
-void vb_columnar_key(char out[65], const char *path)
+vb_status vb_columnar_key(char out[65], const char *path, vb_err *err)
 {
     hid_t file;
+    vb_status st;
+    vb_err why = {0};
 
     vb_h5_quiet();
     out[0] = 0;
     if ((file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT)) < 0)
-        return;
-    if (vb_h5_get_text(out, 65, file, "records_sha256", NULL) != VB_OK)
+        st = vb_h5_fail(&why, VB_EFORMAT, "open '%s'", path);
+    else
+        st = vb_h5_get_text(out, 65, file, "records_sha256", &why);
+    if (st)
         out[0] = 0;
-    H5Fclose(file);
+    if (file >= 0)
+        H5Fclose(file);
+    return st == VB_ENOMEM ? vb_fail(err, st, "%s", why.msg) : VB_OK;
 }

@@ -9,7 +9,8 @@
 
 /* HDF5 prints its error stack by default; after this it keeps quiet and vb_h5_fail says what was wrong. */
 void vb_h5_quiet(void);
-/* vb_fail with the innermost entry of HDF5's error stack appended. */
+/* vb_fail with the innermost entry of HDF5's error stack appended; VB_ENOMEM in place of code where HDF5 lacked memory, which
+ * must not be taken for a fault of the file. Before the next call of HDF5: each clears that stack. */
 vb_status vb_h5_fail(vb_err *err, vb_status code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The type of one column: in a file (little-endian, fixed) or in memory. Closed by the caller; negative on failure. */

@@ -201,7 +201,7 @@ int main(void)
     char out[256], *expected;
     vb_err err = {0};
 
-    driver_prepare();
+    driver_prepare(DRIVER_TRIALS);
     sample_folder(out);
     shim_begin(out, SHIM_LOG, 0, 0);
     if (driver_run(out, promise, &err) || (shim_end(), !(expected = driver_snapshot(out, &err)))) {
