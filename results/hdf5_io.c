@@ -61,7 +61,7 @@ hid_t vb_h5_column_type(const vb_column *c, bool in_file)
     return H5I_INVALID_HID;
 }
 
-hid_t vb_h5_row_type(const vb_table *t, bool in_file)
+static hid_t make_row_type(const vb_table *t, bool in_file)
 {
     size_t size = t->row_size, at = 0;
     hid_t row;
@@ -85,6 +85,26 @@ hid_t vb_h5_row_type(const vb_table *t, bool in_file)
         at += t->columns[i].size;
     }
     return row;
+}
+
+/* Each is made once: a commit's time went to an eighth into making them again. As they depend on constants alone and HDF5 has
+ * one thread, they are constants in all but name. */
+hid_t vb_h5_row_type(const vb_table *t, bool in_file)
+{
+    static struct {
+        const vb_table *table;
+        hid_t type[2];
+    } kept[16];
+    size_t i = 0;
+
+    while (i < sizeof kept / sizeof *kept && kept[i].table && kept[i].table != t)
+        i++;
+    if (i == sizeof kept / sizeof *kept)
+        return H5I_INVALID_HID; /* more tables than there are */
+    kept[i].table = t;
+    if (kept[i].type[in_file] <= 0)
+        kept[i].type[in_file] = make_row_type(t, in_file);
+    return kept[i].type[in_file];
 }
 
 hid_t vb_h5_transfer(size_t bytes, size_t row_bytes)

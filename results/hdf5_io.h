@@ -15,7 +15,8 @@ vb_status vb_h5_fail(vb_err *err, vb_status code, const char *fmt, ...) __attrib
 
 /* The type of one column: in a file (little-endian, fixed) or in memory. Closed by the caller; negative on failure. */
 hid_t vb_h5_column_type(const vb_column *c, bool in_file);
-/* A table's row: packed in a file, laid out as the C struct in memory. */
+/* A row of one of the tables of tables.h, which is told by its address: packed in a file, laid out as the C struct in memory.
+ * Kept, not closed by the caller. */
 hid_t vb_h5_row_type(const vb_table *t, bool in_file);
 
 /* A transfer list for a table of so many bytes: HDF5 clears its conversion buffer, by default 1 MiB, on each transfer. */

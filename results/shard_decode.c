@@ -104,10 +104,6 @@ static vb_status read_table(void **rows, int32_t *n, hid_t file, const vb_table 
     for (int c = 0; st == VB_OK && c < t->n_columns; c++)
         for (int32_t i = 0; t->columns[c].type == VB_COL_TEXT && i < *n; i++)
             ((char *)*rows)[(size_t)i * t->row_size + t->columns[c].offset + t->columns[c].size - 1] = 0;
-    if (memory_type >= 0)
-        H5Tclose(memory_type);
-    if (file_type >= 0)
-        H5Tclose(file_type);
     return st;
 }
 
