@@ -48,6 +48,7 @@ typedef struct {
 /* Columns of one C row type in one group. */
 typedef struct {
     const vb_table *table;
+    hid_t group;
     column *columns;
     int64_t rows;
 } part;
@@ -74,23 +75,28 @@ static hid_t column_layout(hsize_t rows)
     return dcpl;
 }
 
-static vb_status open_column(column *c, hid_t group, const vb_column *what, vb_err *err)
+static vb_status open_column(column *c, const vb_column *what, vb_err *err)
+{
+    c->what = what;
+    c->room = what->size * CHUNK_ROWS > CHUNK_BYTES ? CHUNK_BYTES / what->size : CHUNK_ROWS;
+    if (!(c->values = malloc(c->room * what->size)))
+        return vb_fail(err, VB_ENOMEM, "results.h5: column '%s'", what->name);
+    return (c->type = vb_h5_column_type(what, false)) < 0 ? vb_h5_fail(err, VB_ESTORE, "results.h5: type of '%s'", what->name) : VB_OK;
+}
+
+/* Made with the first rows, when it is known whether they fill a chunk: HDF5 compresses and checksums the empty rest too. */
+static vb_status create_column(column *c, hid_t group, vb_err *err)
 {
     const hsize_t none = 0, unlimited = H5S_UNLIMITED;
-    hid_t space = H5Screate_simple(1, &none, &unlimited), dcpl = H5I_INVALID_HID, file_type = vb_h5_column_type(what, true);
+    hid_t space = H5Screate_simple(1, &none, &unlimited), file_type = vb_h5_column_type(c->what, true);
+    hid_t dcpl = column_layout(c->held ? c->held : c->room);
     vb_status st = VB_OK;
 
-    c->what = what;
-    c->type = vb_h5_column_type(what, false);
-    c->room = what->size * CHUNK_ROWS > CHUNK_BYTES ? CHUNK_BYTES / what->size : CHUNK_ROWS;
-    c->values = malloc(c->room * what->size);
-    if (!c->values)
-        st = vb_fail(err, VB_ENOMEM, "results.h5: column '%s'", what->name);
-    else if (space < 0 || file_type < 0 || c->type < 0 || (dcpl = column_layout(c->room)) < 0 ||
-             (c->set = H5Dcreate2(group, what->name, file_type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT)) < 0)
-        st = vb_h5_fail(err, VB_ESTORE, "results.h5: create column '%s'", what->name);
-    else if (what->unit[0])
-        st = vb_h5_put_text(c->set, "unit", what->unit, err);
+    if (space < 0 || file_type < 0 || dcpl < 0 ||
+        (c->set = H5Dcreate2(group, c->what->name, file_type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT)) < 0)
+        st = vb_h5_fail(err, VB_ESTORE, "results.h5: create column '%s'", c->what->name);
+    else if (c->what->unit[0])
+        st = vb_h5_put_text(c->set, "unit", c->what->unit, err);
     if (dcpl >= 0)
         H5Pclose(dcpl);
     if (file_type >= 0)
@@ -100,14 +106,14 @@ static vb_status open_column(column *c, hid_t group, const vb_column *what, vb_e
     return st;
 }
 
-static vb_status flush_column(column *c, vb_err *err)
+static vb_status flush_column(column *c, hid_t group, vb_err *err)
 {
     hsize_t n = c->held, total = c->written + c->held, at = c->written;
     hid_t memory = H5I_INVALID_HID, space = H5I_INVALID_HID;
-    vb_status st = VB_OK;
+    vb_status st = c->set < 0 ? create_column(c, group, err) : VB_OK;
 
-    if (n == 0)
-        return VB_OK;
+    if (st || n == 0)
+        return st;
     if (H5Dset_extent(c->set, &total) < 0 || (memory = H5Screate_simple(1, &n, NULL)) < 0 || (space = H5Dget_space(c->set)) < 0 ||
         H5Sselect_hyperslab(space, H5S_SELECT_SET, &at, NULL, &n, NULL) < 0 ||
         H5Dwrite(c->set, c->type, memory, space, H5P_DEFAULT, c->values) < 0)
@@ -123,21 +129,19 @@ static vb_status flush_column(column *c, vb_err *err)
 
 static vb_status open_part(part *p, hid_t file, const vb_table *t, vb_err *err)
 {
-    hid_t group = H5Lexists(file, t->name, H5P_DEFAULT) > 0
-                      ? H5Gopen2(file, t->name, H5P_DEFAULT)
-                      : H5Gcreate2(file, t->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     vb_status st = VB_OK;
 
     p->table = t;
-    if (group < 0)
+    p->group = H5Lexists(file, t->name, H5P_DEFAULT) > 0 ? H5Gopen2(file, t->name, H5P_DEFAULT)
+                                                         : H5Gcreate2(file, t->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (p->group < 0)
         return vb_h5_fail(err, VB_ESTORE, "results.h5: group '%s'", t->name);
     if (!(p->columns = calloc((size_t)t->n_columns, sizeof *p->columns)))
         st = vb_fail(err, VB_ENOMEM, "results.h5: group '%s'", t->name);
     for (int i = 0; p->columns && i < t->n_columns; i++)
         p->columns[i].set = p->columns[i].type = H5I_INVALID_HID;
     for (int i = 0; st == VB_OK && i < t->n_columns; i++)
-        st = open_column(&p->columns[i], group, &t->columns[i], err);
-    H5Gclose(group);
+        st = open_column(&p->columns[i], &t->columns[i], err);
     return st;
 }
 
@@ -160,7 +164,7 @@ static vb_status append(part *p, const void *rows, int64_t n, vb_err *err)
             } else
                 memcpy(to, from, c->what->size);
             if (++c->held == c->room)
-                st = flush_column(c, err);
+                st = flush_column(c, p->group, err);
         }
     }
     p->rows += n;
@@ -279,7 +283,8 @@ vb_status vb_columnar_finish(vb_columnar *c, vb_err *err)
 
     for (int i = 0; i < PARTS; i++)
         for (int k = 0; st == VB_OK && k < c->parts[i].table->n_columns; k++)
-            st = flush_column(&c->parts[i].columns[k], err);
+            st = flush_column(&c->parts[i].columns[k], c->parts[i].group, err);
+    /* All is written here: what fails at closing is then of no account. */
     if (st == VB_OK && H5Fflush(c->file, H5F_SCOPE_GLOBAL) < 0)
         st = vb_h5_fail(err, VB_ESTORE, "results.h5: flush");
     vb_columnar_free(c);
@@ -301,21 +306,29 @@ void vb_columnar_free(vb_columnar *c)
                 H5Tclose(col->type);
         }
         free(c->parts[i].columns);
+        if (c->parts[i].group > 0)
+            H5Gclose(c->parts[i].group);
     }
     if (c->file >= 0)
         H5Fclose(c->file);
     free(c);
 }
 
-void vb_columnar_key(char out[65], const char *path)
+vb_status vb_columnar_key(char out[65], const char *path, vb_err *err)
 {
     hid_t file;
+    vb_status st;
+    vb_err why = {0};
 
     vb_h5_quiet();
     out[0] = 0;
     if ((file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT)) < 0)
-        return;
-    if (vb_h5_get_text(out, 65, file, "records_sha256", NULL) != VB_OK)
+        st = vb_h5_fail(&why, VB_EFORMAT, "open '%s'", path);
+    else
+        st = vb_h5_get_text(out, 65, file, "records_sha256", &why);
+    if (st)
         out[0] = 0;
-    H5Fclose(file);
+    if (file >= 0)
+        H5Fclose(file);
+    return st == VB_ENOMEM ? vb_fail(err, st, "%s", why.msg) : VB_OK;
 }

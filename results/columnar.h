@@ -1,7 +1,7 @@
 /* results.h5 as it is written: a group per table, a dataset per column, rows appended in any amounts.
  *
- * Chunks of 32 Ki rows (fewer where a text column is wide), shuffle, gzip, fletcher32; no time stamps, so that the same
- * records give the same bytes. Each row carries the number of its trial, a row of /trials. */
+ * Chunks of 32 Ki rows (fewer where a text column is wide or the column is shorter), shuffle, gzip, fletcher32; no time
+ * stamps, so that the same records give the same bytes. Each row carries the number of its trial, a row of /trials. */
 #ifndef VB_COLUMNAR_H
 #define VB_COLUMNAR_H
 
@@ -27,7 +27,7 @@ vb_status vb_columnar_add(vb_columnar *c, const vb_trial *t, const char *shard_s
 vb_status vb_columnar_finish(vb_columnar *c, vb_err *err);
 void vb_columnar_free(vb_columnar *c); /* gives up */
 
-/* records_key of a finished file; "" when there is none or it is no results.h5. */
-void vb_columnar_key(char out[65], const char *path);
+/* records_key of a finished file; "" when there is none or it is no results.h5. VB_ENOMEM alone is an error. */
+vb_status vb_columnar_key(char out[65], const char *path, vb_err *err);
 
 #endif

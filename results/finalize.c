@@ -50,9 +50,10 @@ static vb_status is_current(bool *current, vb_store *s, const char *key, vb_err 
     vb_status st = vb_db_int(&same, NULL, s->db, err, "SELECT derived_key IS ?1 FROM store", "s", key);
 
     snprintf(path, sizeof path, "%s/%s", s->paths.out, results_name);
-    vb_columnar_key(in_file, path);
-    *current = st == VB_OK && same && strcmp(in_file, key) == 0;
-    return st;
+    if (st || (st = vb_columnar_key(in_file, path, err)))
+        return st;
+    *current = same && strcmp(in_file, key) == 0;
+    return VB_OK;
 }
 
 /* One file, no -wal and -shm beside it. */

@@ -7,24 +7,33 @@
 
 void vb_h5_quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
+typedef struct {
+    char desc[160];
+    bool no_room;
+} innermost;
+
 static herr_t keep_innermost(unsigned n, const H5E_error2_t *e, void *ctx)
 {
+    innermost *in = ctx;
+
     (void)n;
     if (e->desc)
-        snprintf(ctx, 160, "%s", e->desc);
+        snprintf(in->desc, sizeof in->desc, "%s", e->desc);
+    in->no_room |= e->maj_num == H5E_RESOURCE;
     return 0;
 }
 
 vb_status vb_h5_fail(vb_err *err, vb_status code, const char *fmt, ...)
 {
-    char what[256], why[160] = "";
+    char what[256];
+    innermost why = {"", false};
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_innermost, why);
-    return vb_fail(err, code, "%s%s%s", what, why[0] ? ": HDF5: " : "", why);
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_innermost, &why);
+    return vb_fail(err, why.no_room ? VB_ENOMEM : code, "%s%s%s", what, why.desc[0] ? ": HDF5: " : "", why.desc);
 }
 
 static hid_t text_type(size_t size)
@@ -52,7 +61,7 @@ hid_t vb_h5_column_type(const vb_column *c, bool in_file)
     return H5I_INVALID_HID;
 }
 
-hid_t vb_h5_row_type(const vb_table *t, bool in_file)
+static hid_t make_row_type(const vb_table *t, bool in_file)
 {
     size_t size = t->row_size, at = 0;
     hid_t row;
@@ -76,6 +85,26 @@ hid_t vb_h5_row_type(const vb_table *t, bool in_file)
         at += t->columns[i].size;
     }
     return row;
+}
+
+/* Each is made once: a commit's time went to an eighth into making them again. As they depend on constants alone and HDF5 has
+ * one thread, they are constants in all but name. */
+hid_t vb_h5_row_type(const vb_table *t, bool in_file)
+{
+    static struct {
+        const vb_table *table;
+        hid_t type[2];
+    } kept[16];
+    size_t i = 0;
+
+    while (i < sizeof kept / sizeof *kept && kept[i].table && kept[i].table != t)
+        i++;
+    if (i == sizeof kept / sizeof *kept)
+        return H5I_INVALID_HID; /* more tables than there are */
+    kept[i].table = t;
+    if (kept[i].type[in_file] <= 0)
+        kept[i].type[in_file] = make_row_type(t, in_file);
+    return kept[i].type[in_file];
 }
 
 hid_t vb_h5_transfer(size_t bytes, size_t row_bytes)
@@ -166,12 +195,13 @@ static vb_status open_scalar(hid_t *a, hid_t *type, hid_t loc, const char *name,
     *type = H5I_INVALID_HID;
     if ((*a = H5Aopen(loc, name, H5P_DEFAULT)) < 0)
         return vb_h5_fail(err, VB_EFORMAT, "attribute '%s' is missing", name);
-    if ((*type = H5Aget_type(*a)) >= 0 && (space = H5Aget_space(*a)) >= 0)
-        fits = H5Tget_class(*type) == class && H5Sget_simple_extent_type(space) == H5S_SCALAR &&
+    if ((*type = H5Aget_type(*a)) < 0 || (space = H5Aget_space(*a)) < 0)
+        return vb_h5_fail(err, VB_EFORMAT, "attribute '%s' cannot be read", name);
+    fits = H5Tget_class(*type) == class && H5Sget_simple_extent_type(space) == H5S_SCALAR &&
                H5Tget_size(*type) > 0 && H5Tget_size(*type) <= max_bytes && H5Tis_variable_str(*type) <= 0;
     if (space >= 0)
         H5Sclose(space);
-    return fits ? VB_OK : vb_fail(err, VB_EFORMAT, "attribute '%s' has another type, shape or length than a shard's", name);
+    return fits ? VB_OK : vb_h5_fail(err, VB_EFORMAT, "attribute '%s' has another type, shape or length than a shard's", name);
 }
 
 static void close_scalar(hid_t a, hid_t type)

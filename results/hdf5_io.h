@@ -9,12 +9,14 @@
 
 /* HDF5 prints its error stack by default; after this it keeps quiet and vb_h5_fail says what was wrong. */
 void vb_h5_quiet(void);
-/* vb_fail with the innermost entry of HDF5's error stack appended. */
+/* vb_fail with the innermost entry of HDF5's error stack appended; VB_ENOMEM in place of code where HDF5 lacked memory, which
+ * must not be taken for a fault of the file. Before the next call of HDF5: each clears that stack. */
 vb_status vb_h5_fail(vb_err *err, vb_status code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The type of one column: in a file (little-endian, fixed) or in memory. Closed by the caller; negative on failure. */
 hid_t vb_h5_column_type(const vb_column *c, bool in_file);
-/* A table's row: packed in a file, laid out as the C struct in memory. */
+/* A row of one of the tables of tables.h, which is told by its address: packed in a file, laid out as the C struct in memory.
+ * Kept, not closed by the caller. */
 hid_t vb_h5_row_type(const vb_table *t, bool in_file);
 
 /* A transfer list for a table of so many bytes: HDF5 clears its conversion buffer, by default 1 MiB, on each transfer. */

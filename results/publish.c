@@ -115,7 +115,15 @@ void vb_publish_unstage(int dir, const char *name)
         unlinkat(dir, temporary, 0);
 }
 
-vb_status vb_publish_sync(int dir, const char *name, vb_err *err)
+static int sync_file(int fd) { return fsync(fd); }
+
+/* Waits and tells of errors as fsync does, without its flush of the disk. */
+static int wait_for_file(int fd)
+{
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+static vb_status sync_temporary(int dir, const char *name, int (*sync)(int fd), vb_err *err)
 {
     char temporary[NAME_MAX + 1];
     vb_status st = temporary_name(temporary, name, err);
@@ -125,10 +133,17 @@ vb_status vb_publish_sync(int dir, const char *name, vb_err *err)
         return st;
     if ((fd = openat(dir, temporary, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) < 0)
         return io_fail("open", temporary, err);
-    if (fsync(fd) != 0)
+    if (sync(fd) != 0)
         st = io_fail("fsync", temporary, err);
     close(fd);
     return st;
+}
+
+vb_status vb_publish_sync(int dir, const char *name, vb_err *err) { return sync_temporary(dir, name, sync_file, err); }
+
+vb_status vb_publish_written_back(int dir, const char *name, vb_err *err)
+{
+    return sync_temporary(dir, name, wait_for_file, err);
 }
 
 vb_status vb_publish_rename(int dir, const char *name, vb_err *err)

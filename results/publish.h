@@ -30,6 +30,9 @@ void vb_publish_unstage(int dir, const char *name); /* gives it up */
 vb_status vb_publish_written(int dir, const char *name, vb_err *err);
 /* The same for many, in steps: each is synced, then each renamed, then each folder (fsync of dir) synced. */
 vb_status vb_publish_sync(int dir, const char *name, vb_err *err);
+/* After a sync of the whole file system in place of that: whether the file's own bytes were written without error, which
+ * kernels before 5.8 do not say of the whole. */
+vb_status vb_publish_written_back(int dir, const char *name, vb_err *err);
 vb_status vb_publish_rename(int dir, const char *name, vb_err *err);
 
 /* A regular file of at most most bytes, links not followed. *bytes malloc'ed; *found false: no such file. */

@@ -125,25 +125,42 @@ static vb_status check_rows(vb_store *s, vb_recovery *r, vb_err *err)
     }
 }
 
+/* VB_EFORMAT: not the shard that belongs under this name. */
+static vb_status decode_own(vb_trial *t, const uint8_t *bytes, size_t n, const char *video, const char *file, vb_err *err)
+{
+    char own[VB_SHARD_PATH_MAX];
+    vb_status st = vb_shard_decode(t, bytes, n, err);
+
+    if (st)
+        return st;
+    if (vb_store_shard_name(own, &t->key, NULL) || strcmp(own, file) != 0 || strcmp(t->key.video, video) != 0)
+        return vb_fail(err, VB_EFORMAT, "it is of another trial");
+    return VB_OK;
+}
+
 /* A shard that no done row names: adopted when it is whole and lies under its own name, else removed. */
 static vb_status adopt(vb_store *s, int folder, const char *video, const char *file, vb_recovery *r, vb_err *err)
 {
-    char path[512], now[32], own[VB_SHARD_PATH_MAX], hash[65];
+    char path[512], now[32], hash[65];
     vb_record_source from = {0, now, path, hash, 0};
     uint8_t *bytes = NULL;
     size_t n = 0;
     bool found = false;
     vb_trial t = {0};
-    vb_err why = {VB_OK, "no regular file"};
+    vb_err why = {0};
     vb_status st;
 
     snprintf(path, sizeof path, "shards/%s/%s", video, file);
     if ((st = vb_shard_file_read(&bytes, &n, &found, s->dir, path, err)))
         return st;
-    if (!found || vb_shard_decode(&t, bytes, n, &why) || vb_store_shard_name(own, &t.key, &why) || strcmp(own, file) != 0 ||
-        strcmp(t.key.video, video) != 0) {
-        vb_log(&s->log, VB_LOG_WARN, "%s has no record and is not valid (%s): removed", path,
-               why.code ? why.msg : "it is of another trial");
+    st = found ? decode_own(&t, bytes, n, video, file, &why) : vb_fail(&why, VB_EFORMAT, "no regular file");
+    if (st && st != VB_EFORMAT) { /* it could not be found out: a sound shard is not removed for lack of memory */
+        vb_fail(err, st, "%s: %.200s", path, why.msg);
+        goto out;
+    }
+    if (st) {
+        st = VB_OK;
+        vb_log(&s->log, VB_LOG_WARN, "%s has no record and is not valid (%s): removed", path, why.msg);
         if (unlinkat(folder, file, 0) != 0)
             st = vb_fail(err, VB_EIO, "remove '%s': %s", path, strerror(errno));
         r->refused++;

@@ -32,22 +32,22 @@ static vb_status open_dataset(hid_t *out, int32_t *n, hid_t file, const char *na
     vb_status st = VB_EFORMAT;
 
     if (H5Lget_info(file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) {
-        vb_fail(err, VB_EFORMAT, "shard: '/%s' is missing or a link elsewhere", name);
+        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is missing or a link elsewhere", name);
         goto out;
     }
     if ((set = H5Oopen(file, name, H5P_DEFAULT)) < 0 || H5Iget_type(set) != H5I_DATASET ||
         (type = H5Dget_type(set)) < 0 || (space = H5Dget_space(set)) < 0) {
-        vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is no readable dataset", name);
+        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is no readable dataset", name);
         goto out;
     }
-    if (expected < 0 || H5Tequal(type, expected) <= 0) {
-        vb_fail(err, VB_EFORMAT, "shard: '/%s' has other columns than schema %d", name, VB_SHARD_SCHEMA);
+    if (H5Tequal(type, expected) <= 0) {
+        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' has other columns than schema %d", name, VB_SHARD_SCHEMA);
         goto out;
     }
     if (H5Sget_simple_extent_ndims(space) != 1 || H5Sget_simple_extent_dims(space, &dim, &most) != 1 ||
         dim > INT32_MAX || dim > VB_SHARD_MAX_BYTES / H5Tget_size(type) ||
         !plain_storage(set, dim * H5Tget_size(type))) {
-        vb_fail(err, VB_EFORMAT, "shard: '/%s' is not stored as a plain table of its rows", name);
+        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is not stored as a plain table of its rows", name);
         goto out;
     }
     *out = set;
@@ -98,16 +98,12 @@ static vb_status read_dataset(void **rows, int32_t *n, hid_t file, const char *n
 static vb_status read_table(void **rows, int32_t *n, hid_t file, const vb_table *t, vb_err *err)
 {
     hid_t file_type = vb_h5_row_type(t, true), memory_type = vb_h5_row_type(t, false);
-    vb_status st = memory_type < 0 ? vb_h5_fail(err, VB_ESTORE, "HDF5 type of '%s'", t->name)
-                                   : read_dataset(rows, n, file, t->name, file_type, memory_type, err);
+    vb_status st = file_type < 0 || memory_type < 0 ? vb_h5_fail(err, VB_ESTORE, "HDF5 type of '%s'", t->name)
+                                                    : read_dataset(rows, n, file, t->name, file_type, memory_type, err);
 
     for (int c = 0; st == VB_OK && c < t->n_columns; c++)
         for (int32_t i = 0; t->columns[c].type == VB_COL_TEXT && i < *n; i++)
             ((char *)*rows)[(size_t)i * t->row_size + t->columns[c].offset + t->columns[c].size - 1] = 0;
-    if (memory_type >= 0)
-        H5Tclose(memory_type);
-    if (file_type >= 0)
-        H5Tclose(file_type);
     return st;
 }
 

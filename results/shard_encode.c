@@ -72,10 +72,6 @@ static vb_status put_table(hid_t file, const vb_table *t, const void *rows, int6
     st = put_dataset(file, t->name, file_type, memory_type, copy, n, t, err);
 out:
     free(copy);
-    if (memory_type >= 0)
-        H5Tclose(memory_type);
-    if (file_type >= 0)
-        H5Tclose(file_type);
     return st;
 }
 

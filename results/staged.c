@@ -1,5 +1,6 @@
-/* Shards and pictures of a group: written one by one, made durable together. Each new file that is synced by itself costs the file system
- * a journal commit; where several wait, one for all comes first, after which their own syncs find nothing left to write. */
+/* Shards and pictures of a group: written one by one, made durable together, in the order of a single one's commit: all contents,
+ * then all names. Each file that is synced by itself costs the file system a journal commit and the disk a flush, even where
+ * nothing is left to write; a group is synced by one call for its contents and one for its names. */
 #include "publish.h"
 #include "store_impl.h"
 
@@ -47,6 +48,17 @@ static vb_status sync_folder(int dir, vb_err *err)
     return fsync(dir) ? vb_fail(err, VB_EIO, "fsync a folder of results: %s", strerror(errno)) : VB_OK;
 }
 
+/* The whole file system; not on those where that stays with this host. */
+static bool sync_together(const vb_store *s)
+{
+    return s->n_staged >= WORTH_A_SYNC_OF_ALL && !vb_path_is_remote(s->paths.out);
+}
+
+static vb_status sync_all(const vb_store *s, vb_err *err)
+{
+    return syncfs(s->dir) ? vb_fail(err, VB_EIO, "sync the file system of '%.150s': %s", s->paths.out, strerror(errno)) : VB_OK;
+}
+
 static bool folder_came_before(const vb_store *s, size_t i)
 {
     for (size_t k = 0; k < i; k++)
@@ -68,17 +80,20 @@ static vb_status sync_folders(vb_store *s, vb_err *err)
 
 vb_status vb_staged_publish(vb_store *s, vb_err *err)
 {
+    bool together = sync_together(s);
     vb_status st = VB_OK;
 
     if (s->n_staged == 0)
         return VB_OK;
-    if (s->n_staged >= WORTH_A_SYNC_OF_ALL)
-        syncfs(s->dir); /* for speed: what it says does not matter, as each file is asked for by itself */
+    if (together)
+        st = sync_all(s, err);
     for (size_t i = 0; i < s->n_staged && st == VB_OK; i++)
-        st = vb_publish_sync(s->staged[i].dir, s->staged[i].name, err);
+        st = (together ? vb_publish_written_back : vb_publish_sync)(s->staged[i].dir, s->staged[i].name, err);
     for (size_t i = 0; i < s->n_staged && st == VB_OK; i++)
         st = vb_publish_rename(s->staged[i].dir, s->staged[i].name, err);
-    return st ? st : sync_folders(s, err);
+    if (st)
+        return st;
+    return together ? sync_all(s, err) : sync_folders(s, err);
 }
 
 void vb_staged_drop(vb_store *s)

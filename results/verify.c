@@ -125,7 +125,9 @@ static vb_status remake(verifier *f, int64_t id, const vb_record_source *from, v
     if (st)
         return st;
     f->v->trials++;
-    if (!holds || vb_shard_decode(&t, bytes, n, &why)) {
+    if (holds && (st = vb_shard_decode(&t, bytes, n, &why)) && st != VB_EFORMAT) {
+        vb_fail(err, st, "%.60s: %.180s", from->shard, why.msg);
+    } else if (!holds || st) {
         tell(f, from->shard, holds ? why.msg : "missing or altered: not the file that its row was made from");
         st = push(&f->bad, &f->n_bad, &f->room_bad, id, err);
     } else {
@@ -240,7 +242,8 @@ static vb_status check_derived(verifier *f, const char *key, vb_err *err)
     vb_status st = VB_OK;
 
     snprintf(there, sizeof there, "%s/results.h5", f->out_dir);
-    vb_columnar_key(in_file, there);
+    if ((st = vb_columnar_key(in_file, there, err)))
+        return st;
     if (strcmp(in_file, key)) {
         tell(f, "results.h5", "missing, or made from other records");
         return VB_OK;

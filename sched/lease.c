@@ -1,20 +1,26 @@
-/* Lease table; see lease.h. Queued blocks lie in one heap per setup, most costly on top. */
+/* Lease table; see lease.h. Each setup has its blocks in a row, most costly first, and a bit for each that is queued. */
 #include "lease.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A worker of unknown speed gets one part in so many of its share of the work; where it is to have fewer blocks, anything. */
+enum { WORTH_TRYING = 8 };
+
 typedef struct {
     vb_setup setup;
-    int n;     /* queued blocks */
-    int *heap; /* [n] block indices, heap[0] is the most costly */
+    int n;            /* queued blocks */
+    int n_row, *row;  /* [n_row] its blocks by their whole cost */
+    uint64_t *queued; /* [n_row / 64 + 1] by place in row */
     double queued_cost;
-    double learnt_s, learnt_cost; /* of blocks that were run whole */
+    double learnt_s, learnt_cost;   /* of blocks that were run whole */
+    double learnt_work, work_cost;  /* of them, in what a worker of known speed did in the time */
     int holders;                  /* workers that hold the setup */
 } setup_queue;
 
 typedef struct {
-    int setup;
+    int setup, place;  /* in the setup's row */
     int left;          /* pending trials */
     uint8_t *state;    /* [n_trials] vb_lease_trial */
     uint8_t *kills;    /* [n_trials] */
@@ -25,7 +31,8 @@ typedef struct {
 typedef struct {
     int block; /* -1: no lease */
     uint64_t epoch;
-    double deadline_s;
+    double deadline_s, begun_s;
+    double learnt_s, learnt_work; /* of blocks that it ran whole: its speed is their quotient */
     int setup; /* held by its engine, -1: none */
     bool gone; /* retired, or silent since a lease of its ran out */
     int n_index;
@@ -43,8 +50,8 @@ struct vb_lease_table {
     block_state *blocks;
     int n_workers;
     worker_state *workers;
-    int *aside; /* [n_blocks] room for take_from() */
     bool *barred; /* [n_setups] for choose_setup(): nothing in it for this worker */
+    double now_s; /* as last told */
     uint64_t epoch;
     int64_t pending, switches;
     bool queued; /* heaps are built: no more marks */
@@ -55,52 +62,47 @@ static double block_cost(const vb_lease_table *t, int b)
     return t->blocks[b].left * t->blocks[b].trial_cost;
 }
 
-/* Order of leasing; equal costs in the plan's order, so that a run can be repeated. */
-static bool before(const vb_lease_table *t, int a, int b)
-{
-    double ca = block_cost(t, a), cb = block_cost(t, b);
-
-    return ca > cb || (ca == cb && a < b);
-}
-
-static void swap(int *a, int *b)
-{
-    int c = *a;
-
-    *a = *b;
-    *b = c;
-}
-
 static void queue_push(vb_lease_table *t, int block)
 {
-    setup_queue *q = &t->setups[t->blocks[block].setup];
-    int i = q->n++;
+    const block_state *b = &t->blocks[block];
+    setup_queue *q = &t->setups[b->setup];
 
-    q->heap[i] = block;
+    q->queued[b->place / 64] |= UINT64_C(1) << b->place % 64;
+    q->n++;
     q->queued_cost += block_cost(t, block);
-    for (; i > 0 && before(t, q->heap[i], q->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        swap(&q->heap[i], &q->heap[(i - 1) / 2]);
 }
 
-static int queue_pop(vb_lease_table *t, setup_queue *q)
+static void queue_remove(vb_lease_table *t, int block)
 {
-    int top = q->heap[0], i = 0;
+    const block_state *b = &t->blocks[block];
+    setup_queue *q = &t->setups[b->setup];
 
-    q->heap[0] = q->heap[--q->n];
-    for (;;) {
-        int best = i, left = 2 * i + 1, right = left + 1;
+    q->queued[b->place / 64] &= ~(UINT64_C(1) << b->place % 64);
+    q->queued_cost = --q->n ? q->queued_cost - block_cost(t, block) : 0;
+}
 
-        if (left < q->n && before(t, q->heap[left], q->heap[best]))
-            best = left;
-        if (right < q->n && before(t, q->heap[right], q->heap[best]))
-            best = right;
-        if (best == i)
-            break;
-        swap(&q->heap[i], &q->heap[best]);
-        i = best;
+/* The first queued place from a place on; -1: none. */
+static int queued_from(const setup_queue *q, int place)
+{
+    for (int i = place / 64; place < q->n_row && i <= (q->n_row - 1) / 64; i++) {
+        uint64_t bits = q->queued[i] & (i == place / 64 ? ~UINT64_C(0) << place % 64 : ~UINT64_C(0));
+
+        if (bits)
+            return 64 * i + __builtin_ctzll(bits);
     }
-    q->queued_cost = q->n ? q->queued_cost - block_cost(t, top) : 0;
-    return top;
+    return -1;
+}
+
+/* The last queued place before a place; -1: none. */
+static int queued_before(const setup_queue *q, int place)
+{
+    for (int i = (place - 1) / 64; place > 0 && i >= 0; i--) {
+        uint64_t bits = q->queued[i] & (i == (place - 1) / 64 ? ~UINT64_C(0) >> (63 - (place - 1) % 64) : ~UINT64_C(0));
+
+        if (bits)
+            return 64 * i + 63 - __builtin_clzll(bits);
+    }
+    return -1;
 }
 
 static int find_setup(vb_lease_table *t, const vb_setup *s)
@@ -110,6 +112,40 @@ static int find_setup(vb_lease_table *t, const vb_setup *s)
             return i;
     t->setups[t->n_setups].setup = *s;
     return t->n_setups++;
+}
+
+typedef struct {
+    double cost;
+    int block;
+} priced;
+
+/* Equal costs in the plan's order, so that a run can be repeated. */
+static int most_costly_first(const void *a, const void *b)
+{
+    const priced *x = a, *y = b;
+
+    return x->cost != y->cost ? (x->cost < y->cost) - (x->cost > y->cost) : (x->block > y->block) - (x->block < y->block);
+}
+
+static bool line_up(vb_lease_table *t)
+{
+    int n = t->plan->n_blocks;
+    priced *all = calloc((size_t)n + 1, sizeof *all);
+
+    if (!all)
+        return false;
+    for (int b = 0; b < n; b++)
+        all[b] = (priced){t->plan->blocks[b].cost, b};
+    qsort(all, (size_t)n, sizeof *all, most_costly_first);
+    for (int i = 0; i < n; i++) {
+        block_state *b = &t->blocks[all[i].block];
+        setup_queue *q = &t->setups[b->setup];
+
+        b->place = q->n_row;
+        q->row[q->n_row++] = all[i].block;
+    }
+    free(all);
+    return true;
 }
 
 vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_workers, vb_err *err)
@@ -124,7 +160,7 @@ vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_worke
         goto nomem;
     t->plan = plan;
     t->n_workers = n_workers;
-    if (!(t->aside = calloc(n + 1, sizeof *t->aside)) || !(t->barred = calloc(n + 1, sizeof *t->barred)))
+    if (!(t->barred = calloc(n + 1, sizeof *t->barred)))
         goto nomem;
     for (int b = 0; b < plan->n_blocks; b++) {
         block_state *s = &t->blocks[b];
@@ -140,8 +176,11 @@ vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_worke
         widest = k > widest ? k : widest;
     }
     for (int i = 0; i < t->n_setups; i++)
-        if (!(t->setups[i].heap = calloc((size_t)counts[i] + 1, sizeof(int))))
+        if (!(t->setups[i].row = calloc((size_t)counts[i] + 1, sizeof(int))) ||
+            !(t->setups[i].queued = calloc((size_t)counts[i] / 64 + 1, sizeof(uint64_t))))
             goto nomem;
+    if (!line_up(t))
+        goto nomem;
     for (int w = 0; w < n_workers; w++) {
         t->workers[w].block = t->workers[w].setup = t->workers[w].next_block = -1;
         if (!(t->workers[w].index = calloc((size_t)widest + 1, sizeof(int))) ||
@@ -166,8 +205,10 @@ void vb_lease_free(vb_lease_table *t)
         free(t->blocks[b].kills);
         free(t->blocks[b].lost);
     }
-    for (int i = 0; t->setups && i < t->n_setups; i++)
-        free(t->setups[i].heap);
+    for (int i = 0; t->setups && i < t->n_setups; i++) {
+        free(t->setups[i].row);
+        free(t->setups[i].queued);
+    }
     for (int w = 0; t->workers && w < t->n_workers; w++) {
         free(t->workers[w].index);
         free(t->workers[w].next_index);
@@ -175,7 +216,6 @@ void vb_lease_free(vb_lease_table *t)
     free(t->blocks);
     free(t->setups);
     free(t->workers);
-    free(t->aside);
     free(t->barred);
     free(t);
 }
@@ -249,20 +289,124 @@ static bool may_have(const vb_lease_table *t, int block, int worker)
     return true;
 }
 
-/* The most costly block of q that worker may have; -1: none. */
-static int take_from(vb_lease_table *t, setup_queue *q, int worker)
+/* How much more work than estimated a setup makes, for a worker of any speed. */
+static double heaviness(const setup_queue *q)
 {
-    int n = 0, block = -1;
+    return q->work_cost > 0 ? q->learnt_work / q->work_cost : 1;
+}
 
-    while (q->n && block < 0) {
-        block = queue_pop(t, q);
-        if (!may_have(t, block, worker)) {
-            t->aside[n++] = block;
-            block = -1;
+/* Work per second; 0: not known yet. Before it has run a block whole, by the trials of the one that it holds. */
+static double speed(const vb_lease_table *t, const worker_state *w)
+{
+    const block_state *b;
+    int done;
+
+    if (w->learnt_s > 0)
+        return w->learnt_work / w->learnt_s;
+    if (w->block < 0 || t->now_s <= w->begun_s)
+        return 0;
+    b = &t->blocks[w->block];
+    done = w->n_index - b->left;
+    return done * b->trial_cost * heaviness(&t->setups[b->setup]) / (t->now_s - w->begun_s);
+}
+
+/* Of everybody who works, and what is left for them. */
+typedef struct {
+    double work, speed, fastest; /* speed 0: nobody's is known */
+    int n, busy;
+} outlook;
+
+static outlook look_ahead(const vb_lease_table *t)
+{
+    outlook o = {0};
+    int known = 0;
+
+    for (int i = 0; i < t->n_setups; i++)
+        o.work += t->setups[i].queued_cost * heaviness(&t->setups[i]);
+    for (int i = 0; i < t->n_workers; i++) {
+        const worker_state *w = &t->workers[i];
+        double v = speed(t, w);
+
+        if (w->gone)
+            continue;
+        o.n++;
+        if (w->block >= 0) {
+            o.busy++;
+            o.work += block_cost(t, w->block) * heaviness(&t->setups[t->blocks[w->block].setup]);
+        }
+        if (w->next_block >= 0)
+            o.work += block_cost(t, w->next_block) * heaviness(&t->setups[t->blocks[w->next_block].setup]);
+        if (v > 0) {
+            known++;
+            o.speed += v;
+            o.fastest = v > o.fastest ? v : o.fastest;
         }
     }
-    while (n)
-        queue_push(t, t->aside[--n]);
+    o.speed = known ? o.speed / known * o.n : 0;
+    return o;
+}
+
+/* The most work that a worker may be given so that it is through with it before all the others are with the rest. One whose speed
+ * is not known gets little at first where there is much to do: it may be the slowest. */
+static double most_work(const vb_lease_table *t, const worker_state *w, const outlook *o)
+{
+    double v = speed(t, w), held = 0;
+
+    if (v > 0 && o->speed > 0) {
+        if (w->block >= 0)
+            held = block_cost(t, w->block) * heaviness(&t->setups[t->blocks[w->block].setup]);
+        return o->work / o->speed * v - held;
+    }
+    return t->plan->n_blocks > WORTH_TRYING * t->n_workers ? o->work / o->n / WORTH_TRYING : INFINITY;
+}
+
+/* Takes the most costly block of q that is no more than most work and that worker may have; -1: none. */
+static int take_from(vb_lease_table *t, setup_queue *q, int worker, double most)
+{
+    double cost = most / heaviness(q);
+    int low = 0, high = q->n_row;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (t->plan->blocks[q->row[middle]].cost > cost)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (int place = queued_from(q, low); place >= 0; place = queued_from(q, place + 1))
+        if (may_have(t, q->row[place], worker)) {
+            queue_remove(t, q->row[place]);
+            return q->row[place];
+        }
+    return -1;
+}
+
+/* Where all are more: the least one, of the worker's own setup where that has one, unless somebody faster will have done it sooner
+ * although busy now. */
+static int take_least(vb_lease_table *t, int worker, const outlook *o)
+{
+    worker_state *w = &t->workers[worker];
+    double v = speed(t, w), least = INFINITY;
+    int block = -1;
+
+    for (int i = 0; i < t->n_setups; i++) {
+        const setup_queue *q = &t->setups[i];
+        int place = queued_before(q, q->n_row);
+
+        while (place >= 0 && !may_have(t, q->row[place], worker))
+            place = queued_before(q, place);
+        if (place >= 0 && (i == w->setup || block_cost(t, q->row[place]) * heaviness(q) < least)) {
+            least = i == w->setup ? 0 : block_cost(t, q->row[place]) * heaviness(q);
+            block = q->row[place];
+        }
+    }
+    if (block < 0)
+        return -1;
+    least = block_cost(t, block) * heaviness(&t->setups[t->blocks[block].setup]);
+    if (v > 0 && o->busy && o->fastest > v && least / v > o->work / o->speed + least / o->fastest)
+        return -1;
+    queue_remove(t, block);
     return block;
 }
 
@@ -298,8 +442,12 @@ static int list_pending(int *index, const vb_lease_table *t, int block)
 bool vb_lease_reserve(vb_lease_table *t, int worker, vb_lease *out)
 {
     worker_state *w = &t->workers[worker];
+    outlook o;
 
-    if (w->block < 0 || w->next_block >= 0 || w->setup < 0 || (w->next_block = take_from(t, &t->setups[w->setup], worker)) < 0)
+    if (w->block < 0 || w->next_block >= 0 || w->setup < 0 || !t->setups[w->setup].n)
+        return false;
+    o = look_ahead(t);
+    if ((w->next_block = take_from(t, &t->setups[w->setup], worker, most_work(t, w, &o))) < 0)
         return false;
     w->next_epoch = ++t->epoch;
     w->next_n = list_pending(w->next_index, t, w->next_block);
@@ -335,6 +483,7 @@ static void promote(vb_lease_table *t, worker_state *w)
     w->index = w->next_index;
     w->next_index = spare;
     w->next_block = -1;
+    w->begun_s = t->now_s;
     hold(t, w, t->blocks[w->block].setup);
 }
 
@@ -342,23 +491,32 @@ bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb
 {
     worker_state *w = &t->workers[worker];
     int setup, block = -1;
+    outlook o;
+    double most;
 
     build_queues(t);
+    t->now_s = now_s;
     w->gone = false;
     vb_lease_unreserve(t, worker, w->next_epoch);
     if (w->block >= 0)
         vb_lease_release(t, worker, 0, true);
     memset(t->barred, 0, (size_t)t->n_setups * sizeof *t->barred);
-    while ((setup = choose_setup(t, w)) >= 0 && (block = take_from(t, &t->setups[setup], worker)) < 0)
-        t->barred[setup] = true;
-    if (setup < 0)
+    if (choose_setup(t, w) < 0)
         return false;
+    o = look_ahead(t);
+    most = most_work(t, w, &o);
+    while ((setup = choose_setup(t, w)) >= 0 && (block = take_from(t, &t->setups[setup], worker, most)) < 0)
+        t->barred[setup] = true;
+    if (block < 0 && (block = take_least(t, worker, &o)) < 0)
+        return false;
+    setup = t->blocks[block].setup;
     out->switched = w->setup >= 0 && w->setup != setup;
     t->switches += out->switched;
     hold(t, w, setup);
     w->block = block;
     w->epoch = ++t->epoch;
     w->deadline_s = now_s + ttl_s;
+    w->begun_s = now_s;
     w->n_index = list_pending(w->index, t, w->block);
     out->block = w->block;
     out->epoch = w->epoch;
@@ -416,8 +574,14 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
         setup_queue *q = &t->setups[b->setup];
 
         if (seconds > 0 && b->left == 0) {
+            double cost = w->n_index * b->trial_cost;
+
             q->learnt_s += seconds;
-            q->learnt_cost += w->n_index * b->trial_cost;
+            q->learnt_cost += cost;
+            w->learnt_s += seconds;
+            w->learnt_work += cost * heaviness(q);
+            q->learnt_work += seconds * w->learnt_work / w->learnt_s;
+            q->work_cost += cost;
         }
         if (b->left)
             queue_push(t, w->block);
@@ -453,6 +617,7 @@ bool vb_lease_all_gone(const vb_lease_table *t)
 
 bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch)
 {
+    t->now_s = now_s;
     for (int i = 0; i < t->n_workers; i++) {
         worker_state *w = &t->workers[i];
 

@@ -3,6 +3,9 @@
 #
 # What check.sh tries at a few points this tries at all of them, or at as many as SOAK_SCALE says (percent, default 100):
 #   every file call of a run of 20 videos: killed before it, torn, failing once, failing for ever
+#   every allocation, SQL statement and HDF5 call of a run of 4 videos, failing once and for ever; every 101st allocation of
+#   SQLite and HDF5, of which there are some hundred thousand (SAVBENCH_FAIL_STRIDE=1 build/release/test_failures: all);
+#   every 11th allocation and MPI call of coordinator, worker and engine
 #   10 000 power cuts; 100 000 bits turned over in rows and 100 000 in shards
 #   4 500 faults of engines and 500 of ranks and mpirun, in running jobs
 # Prints the counts; exit code 0 when no harm was done. Takes hours; TMPDIR on a memory file system helps.
@@ -27,6 +30,15 @@ run() { # run NAME COMMAND...
 
 stride=$((100 / (scale > 100 ? 100 : scale)))
 run "file calls" env SAVBENCH_FAULT_STRIDE=$stride "$build/test_calls"
+for kind in 0 3 4 5; do
+    run "failing calls" env SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=$stride "$build/test_failures"
+done
+for kind in 1 2; do
+    run "failing calls" env SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=$((101 * stride)) "$build/test_failures"
+done
+run "failing calls in jobs" env SAVBENCH_FAIL_STRIDE=$((11 * stride)) \
+    sh "$root/tests/cli/check.sh" "$root/tests/cli/failing_calls.sh" "$build" "$build/make_dataset" "$scratch/calls"
+[ -f "$scratch/calls/log" ] && tail -n 1 "$scratch/calls/log"
 run "power cuts" env SAVBENCH_POWER_CUTS="$(part 10000)" "$build/test_power"
 run "bits" env SAVBENCH_FLIPS="$(part 100000)" "$build/test_verify"
 run "faults in jobs" env SAVBENCH_FAULTS="$(part 4500):$(part 500)" SAVBENCH_REPEATS=100 \

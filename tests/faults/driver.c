@@ -27,15 +27,17 @@ typedef struct {
 } made_shard;
 
 static made_shard shards[DRIVER_TRIALS];
+static int n_shards;
 
 static void video_name(char name[8], int i)
 {
     snprintf(name, 8, "v%02d", i);
 }
 
-void driver_prepare(void)
+void driver_prepare(int trials)
 {
-    for (int i = 0; i < DRIVER_TRIALS; i++) {
+    n_shards = trials;
+    for (int i = 0; i < trials; i++) {
         char video[8];
         vb_trial t;
 
@@ -53,7 +55,7 @@ static vb_status put_plan(vb_store *s, vb_err *err)
 {
     vb_status st = VB_OK;
 
-    for (int i = 0; i < DRIVER_VIDEOS && st == VB_OK; i++) {
+    for (int i = 0; i < n_shards / 2 && st == VB_OK; i++) {
         char video[8];
 
         video_name(video, i);
@@ -84,7 +86,7 @@ static vb_status put_results(vb_store *s, void (*promised)(int trial), vb_err *e
 {
     vb_status st = VB_OK;
 
-    for (int i = 0; i < DRIVER_TRIALS && st == VB_OK; i++) {
+    for (int i = 0; i < n_shards && st == VB_OK; i++) {
         bool fresh, together = i % 8 >= 4, last = i % 8 == 7;
 
         if (i % 8 == 4)
@@ -127,7 +129,7 @@ bool driver_keeps(const char *out, const bool *promised, char *why, size_t n)
 
     if (!good)
         snprintf(why, n, "%s", err.msg);
-    for (int i = 0; i < DRIVER_TRIALS && good; i++)
+    for (int i = 0; i < n_shards && good; i++)
         if (promised[i] && (vb_store_status(s, &shards[i].key, &status, &err) || status != VB_TRIAL_DONE)) {
             snprintf(why, n, "trial %d was acknowledged and is %s %s", i, vb_trial_status_name(status), err.msg);
             good = false;
@@ -173,20 +175,39 @@ static const char *const queries[] = {
     "SELECT a.tag, metric, n_videos, round(estimate, 9), round(low, 9), round(high, 9) FROM comparison JOIN variant a USING (variant_id) ORDER BY 1, 2",
 };
 
-char *driver_snapshot(const char *out, vb_err *err)
+static vb_status read_all(const char *out, FILE *to, vb_err *err)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *to = open_memstream(&text, &n);
     vb_verdict_on v = {0};
     vb_status st = VB_OK;
 
-    list_files(to, out);
     for (size_t i = 0; i < sizeof queries / sizeof *queries && st == VB_OK; i++)
         st = vb_report_query(out, queries[i], VB_REPORT_CSV, to, err);
     if (st == VB_OK && (st = vb_report_dtypes(out, VB_REPORT_CSV, to, err)) == VB_OK && (st = vb_verify(&v, out, to, err)) == VB_OK)
         fprintf(to, "%lld differences\n", (long long)v.differences);
     vb_verify_deinit(&v);
+    return st;
+}
+
+vb_status driver_read(const char *out, char **text, vb_err *err)
+{
+    size_t n;
+    FILE *to = open_memstream(text, &n);
+    vb_status st = to ? read_all(out, to, err) : vb_fail(err, VB_ENOMEM, "room for what is read");
+
+    if (to && fclose(to) && st == VB_OK)
+        st = vb_fail(err, VB_ENOMEM, "room for what is read");
+    return st;
+}
+
+char *driver_snapshot(const char *out, vb_err *err)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *to = open_memstream(&text, &n);
+    vb_status st;
+
+    list_files(to, out);
+    st = read_all(out, to, err);
     fclose(to);
     if (st) {
         free(text);

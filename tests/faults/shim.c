@@ -299,6 +299,29 @@ static int sync_any(int fd, bool data)
     return rc;
 }
 
+int syncfs(int fd)
+{
+    char path[PATH_MAX];
+    const char *what = of_fd(fd, path);
+    int rc;
+
+    if (what && fails())
+        return -1;
+    if ((rc = REAL(syncfs)(fd)) == 0 && what)
+        note(OP_SYNC_ALL, what);
+    return rc;
+}
+
+/* Waits for what is written, and may tell of an error; a power cut may take it all the same. */
+int sync_file_range(int fd, off64_t offset, off64_t n, unsigned flags)
+{
+    char path[PATH_MAX];
+
+    if (of_fd(fd, path) && fails())
+        return -1;
+    return REAL(sync_file_range)(fd, offset, n, flags);
+}
+
 int fsync(int fd) { return sync_any(fd, false); }
 int fdatasync(int fd) { return sync_any(fd, true); }
 

@@ -16,7 +16,7 @@ typedef enum {
 } shim_mode;
 
 /* What was changed. Inodes are numbered from 0 as they come; names are relative to the folder. */
-typedef enum { OP_CREATE, OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_SYNC_FOLDER, OP_RENAME, OP_UNLINK, OP_MKDIR, OP_MARK } shim_kind;
+typedef enum { OP_CREATE, OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_SYNC_FOLDER, OP_SYNC_ALL, OP_RENAME, OP_UNLINK, OP_MKDIR, OP_MARK } shim_kind;
 typedef struct {
     shim_kind kind;
     int inode;

@@ -69,7 +69,7 @@ static void choose_names(bool *kept, const shim_op *log, long cut, bool strict)
         if (!changes_names(&log[i]))
             continue;
         for (long k = i + 1; k < cut; k++)
-            if (log[k].kind == OP_SYNC_FOLDER && same_folder(log[i].name, log[k].name, true)) {
+            if (log[k].kind == OP_SYNC_ALL || (log[k].kind == OP_SYNC_FOLDER && same_folder(log[i].name, log[k].name, true))) {
                 kept[i] = true;
                 last = i;
                 break;
@@ -97,7 +97,7 @@ static void write_inode(int fd, const shim_op *log, long cut, int inode)
     long synced = -1;
 
     for (long i = 0; i < cut; i++)
-        if (log[i].kind == OP_SYNC && log[i].inode == inode)
+        if (log[i].kind == OP_SYNC_ALL || (log[i].kind == OP_SYNC && log[i].inode == inode))
             synced = i;
     for (long i = 0; i < cut; i++) {
         const shim_op *op = &log[i];
@@ -201,7 +201,7 @@ int main(void)
     char out[256], *expected;
     vb_err err = {0};
 
-    driver_prepare();
+    driver_prepare(DRIVER_TRIALS);
     sample_folder(out);
     shim_begin(out, SHIM_LOG, 0, 0);
     if (driver_run(out, promise, &err) || (shim_end(), !(expected = driver_snapshot(out, &err)))) {

@@ -1,0 +1,58 @@
+# The n-th allocation of coordinator, worker and engine and the n-th MPI call of the ranks fail, once and it and all after it:
+# the job ends with a code and a message or goes on, no process is left, and the same command completes it (trials that failed
+# for it by --retry-failed): every trial done, verify finds nothing.
+# SAVBENCH_FAIL_STRIDE=N: every N-th call; by default a few.
+. "$TESTS/lib.sh"
+preload=${BIN}/libvb_fail_job.so
+[ -f "$preload" ] || exit 77
+export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0" SAVBENCH_ENGINE_SILENCE_S=3 # an engine that cannot speak is taken for hung
+STUB="$STUB --limit-videos 1 --warmup-frames 0"
+MEMORY=0 MPI=6
+tried=0 ended=0 bad=0
+
+failing() { # failing KIND AT EVER RANK PROGRAM
+    rm -f count
+    rc=0
+    timeout 60 mpirun -n 2 -x LD_PRELOAD="$preload" -x SAVBENCH_FAIL="$1:$2:$3:$4:$5" -x SAVBENCH_FAIL_COUNT="$PWD/count" \
+        "$BIN/savbench" run $STUB --quiet </dev/null >job_out 2>job_log || rc=$?
+}
+problem() {
+    echo "kind $1, call $2, ever $3, rank $4 $5: $6 (exit $rc)"
+    sed 's/^/  /' job_log | tail -15
+    bad=$((bad + 1))
+}
+try() { # as failing
+    rm -rf out
+    failing "$@"
+    tried=$((tried + 1))
+    [ $rc = 0 ] || ended=$((ended + 1))
+    { [ $rc -lt 124 ] && ! grep -Eq 'exited on signal|AddressSanitizer|runtime error' job_log; } || problem "$@" "no clean end"
+    [ $rc = 0 ] || grep -q 'savbench\|error:\|warn:' job_log || problem "$@" "no message"
+    wait_until 10 none_left || problem "$@" "processes are left: $(ours)"
+    again=0
+    job 1 --quiet --retry-failed </dev/null >job_out 2>job_log || again=$?
+    [ $again = 0 ] || problem "$@" "exit $again when run again"
+    [ "$(trials | tr -d '\r' | tail -1)" = done,2 ] || problem "$@" "not the same trials"
+    "$BIN/savbench" verify out >verified || problem "$@" "$(cat verified)"
+}
+while read -r kind rank program; do
+    rm -rf out
+    failing $kind -1 0 $rank $program
+    calls=$(cat count)
+    stride=${SAVBENCH_FAIL_STRIDE:-$calls}
+    for ever in 0 1; do
+        at=$((stride > 1 ? (kind * 31 + rank * 7 + ever * 13) * 97 % stride : 0))
+        while [ $at -lt "$calls" ]; do
+            try $kind $at $ever $rank $program
+            at=$((at + stride))
+        done
+    done
+    echo "kind $kind, rank $rank $program: $calls calls; so far $tried tried, $ended ended with an error, $bad did harm" >&2
+done <<EOF
+$MEMORY 0 savbench
+$MEMORY 1 savbench
+$MEMORY 1 savbench-engine
+$MPI 0 savbench
+$MPI 1 savbench
+EOF
+[ $bad = 0 ] && echo "clean ends, all there afterwards"

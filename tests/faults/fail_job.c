@@ -1,0 +1,52 @@
+/* For the ranks of a job and their engines, by LD_PRELOAD: SAVBENCH_FAIL=KIND:AT:EVER:RANK:PROGRAM has that call of that kind
+ * (fail.h) fail in the program of that name beside that rank, on its first thread. With SAVBENCH_FAIL_COUNT=FILE the calls until
+ * its end are written there. */
+#include "fail.h"
+
+#include <mpi.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool meant;
+
+__attribute__((constructor)) static void begin(void)
+{
+    const char *told = getenv("SAVBENCH_FAIL"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+    char program[64];
+    int kind, ever, of_rank;
+    long at;
+
+    if (!told || !rank || sscanf(told, "%d:%ld:%d:%d:%63s", &kind, &at, &ever, &of_rank, program) != 5 || atoi(rank) != of_rank ||
+        strcmp(program, program_invocation_short_name))
+        return;
+    meant = true;
+    fail_begin((fail_kind)kind, at, ever);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+    const char *file = getenv("SAVBENCH_FAIL_COUNT");
+    long calls = meant ? fail_end() : 0;
+    FILE *f = meant && file ? fopen(file, "w") : NULL;
+
+    if (f) {
+        fprintf(f, "%ld\n", calls);
+        fclose(f);
+    }
+}
+
+#define CALL(name, parameters, arguments)                                                \
+    int name parameters                                                                  \
+    {                                                                                    \
+        return fail_now(FAIL_MPI) ? MPI_ERR_OTHER : P##name arguments;                   \
+    }
+CALL(MPI_Isend, (const void *bytes, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request *r),
+     (bytes, n, type, to, tag, comm, r))
+CALL(MPI_Improbe, (int from, int tag, MPI_Comm comm, int *there, MPI_Message *m, MPI_Status *s), (from, tag, comm, there, m, s))
+CALL(MPI_Imrecv, (void *bytes, int n, MPI_Datatype type, MPI_Message *m, MPI_Request *r), (bytes, n, type, m, r))
+CALL(MPI_Test, (MPI_Request *r, int *done, MPI_Status *s), (r, done, s))
+CALL(MPI_Ibarrier, (MPI_Comm comm, MPI_Request *r), (comm, r))
+CALL(MPI_Allgather, (const void *from, int n, MPI_Datatype type, void *to, int m, MPI_Datatype into, MPI_Comm comm),
+     (from, n, type, to, m, into, comm))

@@ -1,0 +1,230 @@
+/* The n-th allocation, SQL statement and HDF5 call fails, once and it and all after it, while a run is recorded and while a
+ * finished one is read: always a clean error or none, nothing allocated or open afterwards, and the same command completes
+ * it to the same as an unbroken run. Where HDF5 lacks memory it may end the process (1.10.8 recurses without end while it notes
+ * the error, or calls exit): then the latter alone. File calls: test_calls.c; the ranks of a job: tests/cli/failing_calls.sh.
+ *
+ * All n are tried with SAVBENCH_FAIL_STRIDE=1; by default some of each kind. SAVBENCH_FAIL_KIND=0..5: one kind alone;
+ * SAVBENCH_FAIL_AT=N: with it, the N-th alone, in this process, for a debugger; SAVBENCH_FAIL_READ, SAVBENCH_FAIL_EVER: while
+ * reading; it and all after it. */
+#include "driver.h"
+#include "fail.h"
+#include "sample.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TRIALS = 8, DEFAULT_POINTS = 8, TRIED_KINDS = FAIL_HDF5 + 1 };
+/* How a process ended that ran into a failure. */
+enum { FINISHED = 0, CLEAN_ERROR = 10, NO_MESSAGE, HOLDS_MEMORY, HOLDS_FILES, DIFFERS };
+
+typedef struct {
+    fail_kind kind;
+    bool ever;
+    long at;
+} order;
+
+static int n_files(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    int n = 0;
+
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void say_where(const void *by)
+{
+    extern const char __executable_start;
+
+    printf("allocated at 0x%lx of this program\n", (long)((const char *)by - &__executable_start));
+    fflush(stdout);
+}
+
+static int judge(vb_status st, const vb_err *err, int files)
+{
+    const void *by = NULL;
+    long held = fail_held(&by);
+
+    if (st && !err->msg[0])
+        return NO_MESSAGE;
+    if (held) {
+        printf("%ld blocks are held after '%s'\n", held, err->msg);
+        say_where(by);
+        return HOLDS_MEMORY;
+    }
+    if (n_files() != files)
+        return HOLDS_FILES;
+    return st ? CLEAN_ERROR : FINISHED;
+}
+
+static int record(const char *out, const order *o)
+{
+    int files = n_files();
+    vb_err err = {0};
+    vb_status st;
+
+    fail_begin(o->kind, o->at, o->ever);
+    st = driver_run(out, NULL, &err);
+    fail_end();
+    return judge(st, &err, files);
+}
+
+static int read_back(const char *out, const order *o, const char *expected)
+{
+    int files = n_files(), how;
+    vb_err err = {0};
+    char *text = NULL;
+    vb_status st;
+
+    fail_begin(o->kind, o->at, o->ever);
+    st = driver_read(out, &text, &err);
+    fail_end();
+    if (st == VB_OK && !text)
+        st = vb_fail(&err, VB_ENOMEM, "the C library did not tell of it");
+    how = st == VB_OK && strcmp(text, expected) && !(o->kind == FAIL_MEMORY_OTHER && strstr(text, "cannot be read")) ? DIFFERS : FINISHED;
+    if (how && !strstr(text, "\n0 differences\n"))
+        printf("%s", strstr(text, "nonfinite\n") ? strstr(text, "nonfinite\n") : text);
+    free(text); /* the C library's, so not counted */
+    return how ? how : judge(st, &err, files);
+}
+
+static int complete(const char *out, const char *expected)
+{
+    vb_err err = {0};
+    char *got = driver_run(out, NULL, &err) == VB_OK ? driver_snapshot(out, &err) : NULL;
+
+    if (got && !strcmp(got, expected))
+        return FINISHED;
+    printf("%s\n", got ? got : err.msg);
+    return DIFFERS;
+}
+
+/* What stands between fork and the child's end is one of the three above. */
+#define IN_A_CHILD(status, call)                        \
+    do {                                                \
+        pid_t pid;                                      \
+                                                        \
+        fflush(stdout);                                 \
+        if ((pid = fork()) == 0) {                      \
+            int how;                                    \
+                                                        \
+            if (!freopen("/dev/null", "w", stderr))     \
+                abort();                                \
+            how = (call);                               \
+            fflush(stdout);                             \
+            _exit(how);                                 \
+        }                                               \
+        waitpid(pid, &(status), 0);                     \
+    } while (0)
+
+typedef struct {
+    long points, errors, bad;
+    long ended; /* by HDF5 */
+} tally;
+
+static void count(tally *t, const order *o, const char *doing, int status)
+{
+    bool good = WIFEXITED(status) && (WEXITSTATUS(status) == FINISHED || WEXITSTATUS(status) == CLEAN_ERROR);
+
+    t->points++;
+    t->errors += good && WEXITSTATUS(status) == CLEAN_ERROR;
+    if (good)
+        return;
+    if (o->kind == FAIL_MEMORY_HDF5 && (WIFSIGNALED(status) || WEXITSTATUS(status) == 255 || WEXITSTATUS(status) == 1)) {
+        t->ended++; /* by a signal, exit(-1), or AddressSanitizer, which exits with 1 */
+        return;
+    }
+    t->bad++;
+    printf("%s, %s %ld %s: %s %d\n", doing, fail_name(o->kind), o->at, o->ever ? "and all after it" : "once",
+           WIFSIGNALED(status) ? "signal" : "ended as", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* All the points of one kind. finished: a folder to read, which says text. */
+static tally try_kind(order o, long stride, long calls, long reading, const char *finished, const char *text, const char *snapshot)
+{
+    tally t = {0};
+
+    for (o.at = o.kind * 7919 % stride; o.at < calls; o.at += stride) {
+        char out[256];
+        int status;
+
+        sample_folder(out);
+        IN_A_CHILD(status, record(out, &o));
+        count(&t, &o, "recording", status);
+        IN_A_CHILD(status, complete(out, snapshot));
+        if (status) {
+            t.bad++;
+            printf("recording, %s %ld: not the same after it was run again\n", fail_name(o.kind), o.at);
+        }
+        sample_remove(out);
+    }
+    for (o.at = o.kind * 7919 % stride; o.at < reading; o.at += stride) {
+        int status;
+
+        IN_A_CHILD(status, read_back(finished, &o, text));
+        count(&t, &o, "reading", status);
+    }
+    return t;
+}
+
+int main(void)
+{
+    const char *told = getenv("SAVBENCH_FAIL_STRIDE"), *only = getenv("SAVBENCH_FAIL_KIND"), *at = getenv("SAVBENCH_FAIL_AT");
+    char finished[256], *text, *snapshot;
+    vb_err err = {0};
+    long bad = 0;
+
+    driver_prepare(TRIALS);
+    sample_folder(finished);
+    if (driver_run(finished, NULL, &err) || !(snapshot = driver_snapshot(finished, &err)) || driver_read(finished, &text, &err) ||
+        !strstr(text, "\n0 differences\n")) {
+        printf("the unbroken run: %s\n", err.msg);
+        return 1;
+    }
+    for (int k = 0; k < TRIED_KINDS; k++) {
+        order none = {(fail_kind)k, false, -1};
+        char out[256];
+        long calls, reading, stride;
+
+        if (only && strtol(only, NULL, 10) != k)
+            continue;
+        sample_folder(out);
+        if (at) {
+            order this = {(fail_kind)k, getenv("SAVBENCH_FAIL_EVER") != NULL, strtol(at, NULL, 10)};
+
+            return getenv("SAVBENCH_FAIL_READ") ? read_back(finished, &this, text) : record(out, &this);
+        }
+        if (record(out, &none) != FINISHED) {
+            printf("unbroken, %s: something is held at the end\n", fail_name(none.kind));
+            bad++;
+        }
+        calls = fail_end();
+        if (read_back(finished, &none, text) != FINISHED) {
+            printf("unbroken, %s: something is held after reading\n", fail_name(none.kind));
+            bad++;
+        }
+        reading = fail_end();
+        sample_remove(out);
+        stride = told ? strtol(told, NULL, 10) : 1 + (calls + reading) / DEFAULT_POINTS;
+        for (int ever = 0; ever < 2; ever++) {
+            order o = {(fail_kind)k, ever, 0};
+            tally t = try_kind(o, stride, calls, reading, finished, text, snapshot);
+
+            printf("%s, %s: %ld of %ld tried, %ld ended with an error, %ld by HDF5, %ld did harm\n", fail_name(o.kind),
+                   ever ? "it and all after it" : "once", t.points, calls + reading, t.errors, t.ended, t.bad);
+            fflush(stdout);
+            bad += t.bad;
+        }
+    }
+    sample_remove(finished);
+    free(text);
+    free(snapshot);
+    return bad != 0;
+}
