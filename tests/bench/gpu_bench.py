@@ -62,6 +62,9 @@ class Bench:
                 os.killpg(process.pid, signal.SIGKILL)  # what compiles in its children too
                 out, said = process.communicate()
                 code = f"none: stopped after {limit} s"
+            except BaseException:  # Ctrl-C, TERM: nothing is left running
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         with open(os.path.join(self.a.out, "bench.log"), "a") as f:
             f.write(f"$ {' '.join(command)}\n{out[-4000:]}{said[-6000:]}\n[exit {code}, {time.monotonic() - begin:.1f} s]\n\n")
         return out if code == 0 else None
@@ -221,6 +224,7 @@ def main():
     if set(wanted) - set(parts):
         p.error(f"--only: {', '.join(sorted(set(wanted) - set(parts)))}: there are {', '.join(parts)}")
     os.makedirs(a.out, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as work:
         bench = Bench(a, work)
         for part in parts:
