@@ -5,6 +5,8 @@
  *   box    the filled box
  *   mask   the mask
  *
+ * Frames that are given ahead it only holds to the order that model.h asks for, and a step's pixels to what was given.
+ *
  * It has no logits, hence neither holes nor sprinkles; without overlaps, a pixel is the first object's that shows it.
  *
  * Faults for the tests of everything that must survive an engine: SAVBENCH_STUB_FAULT=ACTION:WIDTH:FRAME[:FILE]
@@ -37,6 +39,8 @@ struct vb_model {
     vb_clip clip;
     vb_mask *shown; /* [clip.n_objects], what each object's prompt stands for */
     bool *prompted;
+    const uint8_t **given; /* [2 * clip.ahead], by frame modulo that: pixels of frames given ahead and not yet stepped */
+    int n_given, next_given;
 };
 
 static vb_status parse_fault(fault *f, const char *spec, vb_err *err)
@@ -118,8 +122,11 @@ static void stub_end(vb_model *m)
         vb_mask_deinit(&m->shown[i]);
     free(m->shown);
     free(m->prompted);
+    free(m->given);
     m->shown = NULL;
     m->prompted = NULL;
+    m->given = NULL;
+    m->n_given = m->next_given = 0;
     memset(&m->clip, 0, sizeof m->clip);
 }
 
@@ -128,7 +135,8 @@ static vb_status stub_begin(vb_model *m, const vb_clip *clip, vb_err *err)
     stub_end(m);
     m->shown = calloc((size_t)clip->n_objects + 1, sizeof *m->shown);
     m->prompted = calloc((size_t)clip->n_objects + 1, sizeof *m->prompted);
-    if (!m->shown || !m->prompted) {
+    m->given = calloc((size_t)(2 * clip->ahead + 1), sizeof *m->given);
+    if (!m->shown || !m->prompted || !m->given) {
         stub_end(m);
         return vb_fail(err, VB_ENOMEM, "stub model: %d objects", clip->n_objects);
     }
@@ -204,6 +212,20 @@ static void take_away(vb_mask *m, const vb_object_out *before, int n)
             m->bits[i] &= ~before[k].mask->bits[i];
 }
 
+static vb_status stub_ahead(vb_model *m, const vb_frame *frames, int n, vb_err *err)
+{
+    if (n < 1 || n > m->clip.ahead || m->n_given + n > 2 * m->clip.ahead)
+        return vb_fail(err, VB_EMODEL, "stub: %d frames given ahead, %d wait, the clip began with batches of %d", n, m->n_given, m->clip.ahead);
+    for (int i = 0; i < n; i++) {
+        if (m->next_given && frames[i].frame_idx != m->next_given)
+            return vb_fail(err, VB_EMODEL, "stub: frame %d given ahead in place of %d", frames[i].frame_idx, m->next_given);
+        m->given[frames[i].frame_idx % (2 * m->clip.ahead)] = frames[i].rgb;
+        m->next_given = frames[i].frame_idx + 1;
+        m->n_given++;
+    }
+    return VB_OK;
+}
+
 static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_err *err)
 {
     const fault *f = &m->fault;
@@ -214,6 +236,11 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
         (f->action == FAULT_SLEEP ? frame->frame_idx >= f->frame : frame->frame_idx == f->frame) &&
         (st = act(f, err)))
         return st;
+    if (m->n_given > 0) {
+        if (m->given[frame->frame_idx % (2 * m->clip.ahead)] != frame->rgb)
+            return vb_fail(err, VB_EMODEL, "stub: frame %d is not what was given ahead", frame->frame_idx);
+        m->n_given--;
+    }
     for (int i = 0; i < m->clip.n_objects; i++) {
         vb_object_out *o = &out->objects[i];
 
@@ -264,4 +291,5 @@ const vb_model_ops vb_stub_ops = {
     .memory = stub_memory,
     .attention = stub_attention,
     .close = stub_close,
+    .ahead = stub_ahead,
 };

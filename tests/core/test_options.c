@@ -93,7 +93,7 @@ static void what_cannot_be_is_named(void **state)
     refuses("--split-dir D --models stub --out-dir", "--out-dir");
     refuses("--split-dir D --models stub extra", "extra");
     refuses("--split-dir D --models stub --save-masks some", "annotated");
-    refuses("--split-dir D --models stub --mode offline", "offline");
+    refuses("--split-dir D --models stub --mode batch", "batch");
     refuses("--split-dir D --models stub --clicks 2", "1, 3, 5");
     refuses("--split-dir D --models stub --clicks 1,3", "1, 3, 5");
     refuses("--split-dir D --models stub_point,stub_mask --clicks 3", "mask");
