@@ -114,6 +114,25 @@ void check_norm_gelu(Report &r)
          [&] { kernels::plain::norm_gelu(up, s0, {}, {}, 0, at::kBFloat16); });
 }
 
+void check_pool(Report &r)
+{
+  // queries within rows of queries, keys and values, and maps alone, as Hiera's stages begin; odd sides; every window
+  const struct {
+    int64_t n, h, w, c, of;
+  } shapes[] = {{1024, 8, 8, 192, 3}, {1, 256, 256, 192, 1}, {1024, 4, 4, 384, 3}, {25, 14, 14, 768, 3}, {2, 64, 64, 1152, 1}, {1024, 8, 8, 288, 3}, {3, 5, 7, 8, 2}, {2, 2, 3, 6, 1}, {1, 6, 6, 4, 1}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : dtypes) {
+      const Tensor rows = on_gpu({s.n, s.h, s.w, s.of * s.c}, dtype);
+      rows.view({-1})[17] = NAN;
+      rows.view({-1})[s.c * s.of].fill_(-INFINITY);
+      const Tensor x = rows.slice(3, 0, s.c);
+      const std::string name = "max pool of every " + std::to_string(s.of) + ". of " + shape_of(x);
+      r.compare(name, kernels::max_pool(x), kernels::plain::max_pool(x), 0);
+      if (s.n * s.h > 64 && dtype == at::kBFloat16)
+        r.time(name, [&] { kernels::max_pool(x); }, [&] { kernels::plain::max_pool(x); });
+    }
+}
+
 void check_merge(Report &r)
 {
   const int64_t rows = 4096, d = 256;

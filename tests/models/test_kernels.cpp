@@ -91,6 +91,21 @@ void windows_go_back_to_their_places(void **)
   assert_near(back.out, kernels::add_norm(normed, {}, weight, bias, 1e-6, at::kFloat).out, 1e-6);
 }
 
+void pooling_takes_the_greatest_of_four(void **)
+{
+  at::manual_seed(8);
+  const Tensor rows = at::randn({2, 5, 6, 24}).to(at::kBFloat16);
+  rows[1][3][4][2] = NAN;
+  const Tensor x = rows.slice(3, 0, 8), got = kernels::max_pool(x); // queries beside keys and values; the last line is no pair
+  assert_true(got.is_contiguous() && got.size(1) == 2 && got.size(2) == 3);
+  for (int64_t i = 0; i < got.numel(); i++) {
+    const int64_t c = i % 8, across = i / 8 % 3, down = i / 24 % 2, n = i / 48;
+    const Tensor four = x[n].slice(0, 2 * down, 2 * down + 2).slice(1, 2 * across, 2 * across + 2).select(2, c);
+    const float value = got.view({-1})[i].item<float>();
+    assert_true(n == 1 && down == 1 && across == 2 && c == 2 ? std::isnan(value) : value == four.max().item<float>());
+  }
+}
+
 void norms_have_mean_and_spread(void **)
 {
   at::manual_seed(4);
@@ -205,7 +220,7 @@ int main()
   const CMUnitTest tests[] = {
       cmocka_unit_test(mask_bits_are_signs_at_video_size), cmocka_unit_test(a_pixel_belongs_to_one_object),
       cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
-      cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
+      cmocka_unit_test(pooling_takes_the_greatest_of_four), cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
       cmocka_unit_test(a_gate_is_made_of_all_channels),    cmocka_unit_test(a_mask_becomes_a_map),
       cmocka_unit_test(memories_come_with_their_places),

@@ -39,6 +39,15 @@ template <class T> __device__ void store4(T *p, float4 v)
   *reinterpret_cast<Four<T> *>(p) = raw;
 }
 
+// 16 bytes of neighbouring values, the most that a thread moves at once.
+template <class T> struct alignas(16) Wide {
+  static constexpr int N = 16 / sizeof(T);
+  T v[N];
+};
+
+template <class T> __device__ Wide<T> load_wide(const T *p) { return *reinterpret_cast<const Wide<T> *>(p); }
+template <class T> __device__ void store_wide(T *p, const Wide<T> &v) { *reinterpret_cast<Wide<T> *>(p) = v; }
+
 // launch(T *) with T of the dtype; false: there is no such dtype in memory (tf32 lies in float32)
 template <class F> bool by_dtype(vb_dtype dtype, F &&launch)
 {

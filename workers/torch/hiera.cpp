@@ -9,11 +9,6 @@ namespace {
 
 constexpr double norm_eps = 1e-6;
 
-Tensor max_pool(const Tensor &x) // [B, h, w, C] -> [B, h/2, w/2, C]
-{
-  return at::max_pool2d(x.permute({0, 3, 1, 2}), {2, 2}, {2, 2}).permute({0, 2, 3, 1}).contiguous();
-}
-
 } // namespace
 
 void HieraBlock::load(const Loader &w, int64_t in, int64_t out)
@@ -37,7 +32,7 @@ Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
   std::vector<Tensor> parts = all.view({n, s * t, 3, heads, out / heads}).unbind(2); // [n, st, heads, d] each
   Tensor q = parts[0];
   if (pool)
-    q = max_pool(all.slice(3, 0, out)).view({n, s * t / 4, heads, out / heads});
+    q = kernels::max_pool(all.slice(3, 0, out)).view({n, s * t / 4, heads, out / heads});
   const char *site = pool ? "encoder.pool" : window ? "encoder.window" : "encoder.global";
   Tensor y = c.attention(site, q.transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2));
   y = attn_proj(join_heads(y));
@@ -52,7 +47,7 @@ Tensor HieraBlock::operator()(Context &c, const Tensor &x) const
   if (proj) { // a changed width takes the shortcut from the normed input
     shortcut = (*proj)(normed);
     if (pool)
-      shortcut = max_pool(shortcut);
+      shortcut = kernels::max_pool(shortcut);
   }
   if (!window) {
     const kernels::Normed y = norm2.narrow(shortcut, attend(c, normed));

@@ -71,6 +71,10 @@ Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &
 //   weight, bias: undefined: no norm
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 
+// Greatest of each 2x2 pixels of maps x [n, h, w, C], whose pixels may lie apart by any stride -> [n, h / 2, w / 2, C],
+// contiguous. NaN where any of the four is.
+Tensor max_pool(const Tensor &x);
+
 // Attention over parts of the keys: parts [n_parts, ..., d] and lse [n_parts, ...] float32, the natural logarithm of each
 // part's sum of exponentials -> [..., d]
 Tensor merge_parts(const Tensor &parts, const Tensor &lse);
@@ -145,6 +149,7 @@ Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Te
 Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+Tensor max_pool(const Tensor &x);
 Tensor merge_parts(const Tensor &parts, const Tensor &lse);
 void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap);
 void rotate(const Tensor &out, const Tensor &x, const Tensor &table);

@@ -1,4 +1,4 @@
-// Calls of our own CUDA kernels: norms, merged attention, depthwise convolution.
+// Calls of our own CUDA kernels: norms, pooling, merged attention, depthwise convolution.
 #include "kernels.hpp"
 
 #ifdef VB_HAVE_KERNELS_CUDA
@@ -8,6 +8,7 @@
 #include "excite_cuda.h"
 #include "merge_cuda.h"
 #include "norm_cuda.h"
+#include "pool_cuda.h"
 #endif
 
 namespace vb::kernels {
@@ -134,6 +135,23 @@ Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, con
   }
 #endif
   return plain::norm_gelu(x, added, weight, bias, eps, out_dtype);
+}
+
+Tensor max_pool(const Tensor &x)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const int64_t wide = 16 / x.element_size(), pixel = x.stride(2); // values that the kernel takes at once
+  const bool even = x.stride(3) == 1 && x.stride(1) == x.size(2) * pixel && x.stride(0) == x.size(1) * x.stride(1) && pixel >= x.size(3);
+  const bool whole = x.size(3) % wide == 0 && pixel % wide == 0 && (uintptr_t)x.data_ptr() % 16 == 0;
+  if (runs_here(x) && even && whole && x.numel() > 0 && x.size(1) > 1 && x.size(2) > 1) {
+    Tensor out = at::empty({x.size(0), x.size(1) / 2, x.size(2) / 2, x.size(3)}, x.options());
+    const vb_cuda_pool_shape shape = {x.size(0), (int)x.size(1), (int)x.size(2), (int)x.size(3), pixel};
+    vb_err err;
+    check(vb_cuda_max_pool(out.data_ptr(), x.data_ptr(), dtype_of(x), &shape, stream_of(x), &err), err);
+    return out;
+  }
+#endif
+  return plain::max_pool(x);
 }
 
 Tensor merge_parts(const Tensor &parts, const Tensor &lse)

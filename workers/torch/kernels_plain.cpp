@@ -127,6 +127,11 @@ Recalled recall(const Stored &s, int64_t objects, ScalarType out_dtype)
   return {memory.to(out_dtype), (memory + at::cat({place, pointer_place}, 1)).to(out_dtype)};
 }
 
+Tensor max_pool(const Tensor &x)
+{
+  return at::max_pool2d(x.permute({0, 3, 1, 2}), {2, 2}, {2, 2}).permute({0, 2, 3, 1}).contiguous();
+}
+
 Tensor merge_parts(const Tensor &parts, const Tensor &lse)
 {
   const Tensor greatest = lse.amax(0, true);
