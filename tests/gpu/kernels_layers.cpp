@@ -73,8 +73,15 @@ void check_windows(Report &r)
       const at::ScalarType half = x == at::kFloat ? at::kHalf : x;
       const std::string name = " in windows of " + std::to_string(s.side);
       const Tensor map = on_gpu({s.b, s.h, s.w, s.c}, x);
-      const Tensor windows = kernels::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, half);
-      r.compare("norm " + shape_of(map) + name, windows, kernels::plain::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, half), rounding(half));
+      const Tensor windows = kernels::norm_into_windows(map, {}, s.side, p.weight, p.bias, 1e-6, half).out;
+      r.compare("norm " + shape_of(map) + name, windows, kernels::plain::norm_into_windows(map, {}, s.side, p.weight, p.bias, 1e-6, half).out, rounding(half));
+      // what the block before added: the output of linear layers, or the position embedding, the same for every map
+      for (const Tensor &b : {on_gpu({s.b, s.h, s.w, s.c}, half), on_gpu({1, s.h, s.w, s.c}, at::kFloat)}) {
+        const kernels::Normed got = kernels::norm_into_windows(map, b, s.side, p.weight, p.bias, 1e-6, half),
+                              want = kernels::plain::norm_into_windows(map, b, s.side, p.weight, p.bias, 1e-6, half);
+        r.compare("sum " + shape_of(map) + " + " + shape_of(b) + ", then" + name, got.sum, want.sum, 0);
+        r.compare("norm of sum " + shape_of(map) + " + " + shape_of(b) + name, got.out, want.out, rounding(half));
+      }
       const kernels::Normed got = kernels::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, half),
                             want = kernels::plain::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, half);
       r.compare("sum " + shape_of(map) + name, got.sum, want.sum, 0);
@@ -82,9 +89,10 @@ void check_windows(Report &r)
     }
     if (s.h < 32)
       continue;
-    const Tensor map = on_gpu({1, s.h, s.w, s.c}, at::kFloat), windows = kernels::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, at::kBFloat16);
-    r.time("norm into windows " + shape_of(map), [&] { kernels::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, at::kBFloat16); },
-           [&] { kernels::plain::norm_into_windows(map, s.side, p.weight, p.bias, 1e-6, at::kBFloat16); });
+    const Tensor map = on_gpu({1, s.h, s.w, s.c}, at::kFloat), windows = kernels::norm_into_windows(map, {}, s.side, p.weight, p.bias, 1e-6, at::kBFloat16).out;
+    const Tensor more = on_gpu({1, s.h, s.w, s.c}, at::kBFloat16);
+    r.time("sum and norm into windows " + shape_of(map), [&] { kernels::norm_into_windows(map, more, s.side, p.weight, p.bias, 1e-6, at::kBFloat16); },
+           [&] { kernels::plain::norm_into_windows(map, more, s.side, p.weight, p.bias, 1e-6, at::kBFloat16); });
     r.time("windows added, norm " + shape_of(map), [&] { kernels::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, at::kBFloat16); },
            [&] { kernels::plain::add_windows_norm(map, windows, p.weight, p.bias, 1e-6, at::kBFloat16); });
   }

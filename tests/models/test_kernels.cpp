@@ -82,10 +82,14 @@ void windows_go_back_to_their_places(void **)
   const int64_t h = 5, w = 7, c = 8, side = 4;
   const Tensor map = at::randn({2, h, w, c}), weight = at::ones({c}), bias = at::ones({c});
   const Tensor normed = kernels::add_norm(map, {}, weight, bias, 1e-6, at::kFloat).out;
-  const Tensor windows = kernels::norm_into_windows(map, side, weight, bias, 1e-6, at::kFloat);
+  const Tensor windows = kernels::norm_into_windows(map, {}, side, weight, bias, 1e-6, at::kFloat).out;
   assert_int_equal(windows.size(0), 2 * 2 * 2);
   assert_near(windows[4 + 3][0][2], normed[1][4][6], 0);     // second map, last window
   assert_near(windows[4 + 3][1], at::zeros({side, c}), 0); // below the map
+  const Tensor once = at::randn({1, h, w, c}); // for both maps
+  const kernels::Normed of_sum = kernels::norm_into_windows(map, once, side, weight, bias, 1e-6, at::kFloat);
+  assert_near(of_sum.sum, map + once, 0);
+  assert_near(of_sum.out[4 + 3][0][2], kernels::add_norm(map + once, {}, weight, bias, 1e-6, at::kFloat).out[1][4][6], 0);
   const kernels::Normed back = kernels::add_windows_norm(at::zeros_like(map), windows, weight, bias, 1e-6, at::kFloat);
   assert_near(back.sum, normed, 0);
   assert_near(back.out, kernels::add_norm(normed, {}, weight, bias, 1e-6, at::kFloat).out, 1e-6);

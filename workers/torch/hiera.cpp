@@ -39,23 +39,27 @@ Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
   return pool ? y.view({n, s / 2, t / 2, out}) : y.view({n, s, t, out});
 }
 
-Tensor HieraBlock::operator()(Context &c, const Tensor &x) const
+HieraMap HieraBlock::operator()(Context &c, HieraMap &x) const
 {
-  Tensor normed, shortcut = x;
-  if (proj || !window)
-    normed = norm1.narrow(x);
+  Tensor normed, shortcut;
+  if (proj || !window) {
+    const kernels::Normed y = norm1.narrow(x.a, x.b);
+    x = {y.sum, {}};
+    normed = y.out;
+  }
   if (proj) { // a changed width takes the shortcut from the normed input
     shortcut = (*proj)(normed);
     if (pool)
       shortcut = kernels::max_pool(shortcut);
   }
   if (!window) {
-    const kernels::Normed y = norm2.narrow(shortcut, attend(c, normed));
-    return y.sum + mlp(y.out);
+    const kernels::Normed y = norm2.narrow(proj ? shortcut : x.a, attend(c, normed));
+    return {y.sum, mlp(y.out)};
   }
-  const Tensor windows = kernels::norm_into_windows(x, window, norm1.weight, norm1.bias, norm1.eps, norm1.op);
-  const kernels::Normed y = kernels::add_windows_norm(shortcut, attend(c, windows), norm2.weight, norm2.bias, norm2.eps, norm2.op);
-  return y.sum + mlp(y.out);
+  const kernels::Normed windows = kernels::norm_into_windows(x.a, x.b, window, norm1.weight, norm1.bias, norm1.eps, norm1.op);
+  x = {windows.sum, {}};
+  const kernels::Normed y = kernels::add_windows_norm(proj ? shortcut : x.a, attend(c, windows.out), norm2.weight, norm2.bias, norm2.eps, norm2.op);
+  return {y.sum, mlp(y.out)};
 }
 
 std::array<int64_t, 4> Hiera::channels() const { return {spec.embed_dim, 2 * spec.embed_dim, 4 * spec.embed_dim, 8 * spec.embed_dim}; }
@@ -90,13 +94,17 @@ void Hiera::load(const Loader &w, int64_t image_size)
 std::array<Tensor, 4> Hiera::operator()(Context &c, const Tensor &image) const
 {
   std::array<Tensor, 4> out;
-  Tensor x = patch_embed(image).permute({0, 2, 3, 1}) + pos; // [B, S/4, S/4, C]
+  HieraMap x = {patch_embed(image).permute({0, 2, 3, 1}), pos}; // [B, S/4, S/4, C]
   size_t index = 0;
   for (size_t stage = 0; stage < out.size(); stage++) {
-    for (int i = 0; i < spec.stages[stage]; i++)
-      x = blocks[index++](c, x);
-    out[stage] = x.permute({0, 3, 1, 2});
+    for (int i = 0; i < spec.stages[stage]; i++) {
+      HieraMap y = blocks[index++](c, x);
+      if (stage > 0 && i == 0) // what the stage before made; its sum is made by now
+        out[stage - 1] = x.a.permute({0, 3, 1, 2});
+      x = y;
+    }
   }
+  out.back() = x.sum().permute({0, 3, 1, 2});
   return out;
 }
 

@@ -18,6 +18,13 @@ struct HieraSpec {
   std::array<int64_t, 4> window_spec;    // side of a window, by stage
 };
 
+// A map [B, h, w, C] as two addends, of which the next norm makes the sum on its way.
+struct HieraMap {
+  Tensor a, b; // b undefined: a is the map
+
+  Tensor sum() const { return b.defined() ? a + b : a; }
+};
+
 struct HieraBlock {
   LayerNorm norm1, norm2;
   Linear qkv, attn_proj;      // attn.qkv, attn.proj
@@ -27,7 +34,8 @@ struct HieraBlock {
   bool pool = false;             // queries and shortcut are max-pooled 2x2
 
   void load(const Loader &w, int64_t in, int64_t out);
-  Tensor operator()(Context &c, const Tensor &x) const; // [B, h, w, in] -> [B, h, w, out], or half of each side
+  // [B, h, w, in] -> [B, h, w, out], or half of each side; x becomes its sum
+  HieraMap operator()(Context &c, HieraMap &x) const;
 
 private:
   Tensor attend(Context &c, const Tensor &windows) const; // [n, s, s, in] -> [n, s, s, out]

@@ -60,9 +60,9 @@ struct Normed {
 };
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
 
-// The same on maps [B, h, w, C] that Hiera cuts into windows of a side, [B * windows, side, side, C] by rows of windows;
-// what the last ones lack is 0.
-Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+// The same on maps [B, h, w, C], the norm in Hiera's windows of a side, [B * windows, side, side, C] by rows of windows;
+// what the last ones lack is 0. The sum, which is kept, stays a map.
+Normed norm_into_windows(const Tensor &a, const Tensor &b, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 // sum [B, h, w, C] = map + the windows put back in their places, and its norm.
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 
@@ -146,7 +146,7 @@ Recalled recall(const Stored &stored, int64_t objects, ScalarType out_dtype);
 namespace plain {
 Recalled recall(const Stored &stored, int64_t objects, ScalarType out_dtype);
 Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype, bool keep_sum = true);
-Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+Normed norm_into_windows(const Tensor &a, const Tensor &b, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Tensor max_pool(const Tensor &x);

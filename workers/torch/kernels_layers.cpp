@@ -89,21 +89,21 @@ Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Te
   return plain::add_norm(a, b, weight, bias, eps, out_dtype, keep_sum);
 }
 
-Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+Normed norm_into_windows(const Tensor &a, const Tensor &b, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
 {
 #ifdef VB_HAVE_KERNELS_CUDA
-  if (norm_takes(map, weight, bias)) {
-    const int64_t h = map.size(1), w = map.size(2), windows = (h + side - 1) / side * ((w + side - 1) / side);
-    Tensor out = at::empty({map.size(0) * windows, side, side, map.size(3)}, map.options().dtype(out_dtype));
-    vb_cuda_norm norm = norm_of(out, {}, map, {}, weight, bias, eps);
+  if (norm_takes(a, weight, bias) && (!b.defined() || (are_rows(b) && repeats_to(b, a)))) {
+    const int64_t h = a.size(1), w = a.size(2), windows = (h + side - 1) / side * ((w + side - 1) / side);
+    const Normed to = {b.defined() ? empty_sum(a, b) : a, at::empty({a.size(0) * windows, side, side, a.size(3)}, a.options().dtype(out_dtype))};
+    vb_cuda_norm norm = norm_of(to.out, b.defined() ? to.sum : Tensor(), a, b, weight, bias, eps);
     norm.map_h = (int)h;
     norm.map_w = (int)w;
     norm.out_window = (int)side;
-    run(norm, map);
-    return out;
+    run(norm, a);
+    return to;
   }
 #endif
-  return plain::norm_into_windows(map, side, weight, bias, eps, out_dtype);
+  return plain::norm_into_windows(a, b, side, weight, bias, eps, out_dtype);
 }
 
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)

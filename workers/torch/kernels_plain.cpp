@@ -81,13 +81,13 @@ Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Te
   return {keep_sum ? sum : Tensor(), at::layer_norm(sum.to(at::kFloat), weight.sizes(), weight, bias, eps).to(out_dtype)};
 }
 
-Tensor norm_into_windows(const Tensor &map, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
+Normed norm_into_windows(const Tensor &a, const Tensor &b, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
 {
-  const int64_t b = map.size(0), h = map.size(1), w = map.size(2), c = map.size(3), down = (h + side - 1) / side, across = (w + side - 1) / side;
-  Tensor whole = add_norm(map, {}, weight, bias, eps, out_dtype).out;
+  const int64_t n = a.size(0), h = a.size(1), w = a.size(2), c = a.size(3), down = (h + side - 1) / side, across = (w + side - 1) / side;
+  auto [sum, whole] = add_norm(a, b, weight, bias, eps, out_dtype);
   if (down * side != h || across * side != w)
     whole = at::constant_pad_nd(whole, {0, 0, 0, across * side - w, 0, down * side - h});
-  return whole.view({b, down, side, across, side, c}).transpose(2, 3).reshape({-1, side, side, c});
+  return {sum, whole.view({n, down, side, across, side, c}).transpose(2, 3).reshape({-1, side, side, c})};
 }
 
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype)
