@@ -43,6 +43,7 @@ void check_rotate(Report &r);
 void check_norm(Report &r);
 void check_windows(Report &r);
 void check_norm_gelu(Report &r);
+void check_gelu(Report &r);
 void check_pool(Report &r);
 void check_merge(Report &r);
 void check_depthwise(Report &r);

@@ -122,6 +122,31 @@ void check_norm_gelu(Report &r)
          [&] { kernels::plain::norm_gelu(up, s0, {}, {}, 0, at::kBFloat16); });
 }
 
+void check_gelu(Report &r)
+{
+  for (at::ScalarType dtype : dtypes)
+    for (int64_t n : {1, 7, 8, 2049, 4096, 65536, 100003}) {
+      Tensor x = on_gpu({n}, dtype) * 3.0;
+      if (n == 65536 && dtype != at::kFloat) // every value that there is, NaN and infinities too
+        x = at::arange(n, at::TensorOptions(at::kCUDA).dtype(at::kInt)).to(at::kShort).view(dtype);
+      const Tensor exact = at::gelu(x.to(at::kDouble)).to(dtype), got = kernels::gelu_(x.clone());
+      // in steps of the dtype, where the value is no zero for what follows
+      const Tensor near = (got.to(at::kDouble) - exact.to(at::kDouble)).abs() < 1e-15;
+      if (dtype == at::kFloat) {
+        r.compare("gelu " + shape_of(x), got, exact, rounding(dtype));
+      } else {
+        const auto bits = [&](const Tensor &t) { return at::where(near | t.isnan(), at::zeros_like(t), t).view(at::kShort).to(at::kFloat) / 65536.0; };
+        r.compare("gelu " + shape_of(x), got.masked_fill(exact.isinf(), 0.0), exact.masked_fill(exact.isinf(), 0.0), rounding(dtype));
+        r.compare("gelu in steps of 1/65536, " + shape_of(x), bits(got), bits(exact), 1.01 / 65536);
+      }
+    }
+  const std::pair<int64_t, int64_t> timed[] = {{65536, 384}, {65536, 576}, {16384, 1152}, {4096, 1536}, {4096, 2304}, {1024, 3072}, {1024, 4608}, {65536, 96}};
+  for (const auto &[rows, channels] : timed) {
+    const Tensor x = on_gpu({rows, channels}, at::kBFloat16), y = x.clone(); // falls to 0 and stays, as work the same
+    r.time("gelu " + shape_of(x), [&] { kernels::gelu_(y); }, [&] { at::gelu(x); });
+  }
+}
+
 void check_pool(Report &r)
 {
   // queries within rows of queries, keys and values, and maps alone, as Hiera's stages begin; odd sides; every window

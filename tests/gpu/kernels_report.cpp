@@ -14,6 +14,7 @@ const std::vector<Group> groups = {
     {"layer norm", check_norm},
     {"layer norm and windows", check_windows},
     {"layer norm and gelu", check_norm_gelu},
+    {"gelu in place", check_gelu},
     {"max pool", check_pool},
     {"merge", check_merge},
     {"depthwise", check_depthwise},

@@ -1,4 +1,5 @@
 // What stands in for our CUDA kernels, and what the kernels are held to on a GPU, against the definitions spelled out.
+#include "cuda/gelu_formula.h"
 #include "torch/kernels.hpp"
 
 #include "mask.h"
@@ -108,6 +109,29 @@ void pooling_takes_the_greatest_of_four(void **)
     const float value = got.view({-1})[i].item<float>();
     assert_true(n == 1 && down == 1 && across == 2 && c == 2 ? std::isnan(value) : value == four.max().item<float>());
   }
+}
+
+// What the GPU computes, here with exp2f, for every value that a half dtype has.
+void gelu_without_erf_is_the_exact_one(void **)
+{
+  for (at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
+    const Tensor x = at::arange(65536, at::kInt).to(at::kShort).view(dtype), want = at::gelu(x.to(at::kDouble)).to(dtype), wide = x.to(at::kFloat);
+    Tensor got = at::empty({65536});
+    for (int64_t i = 0; i < 65536; i++)
+      got.data_ptr<float>()[i] = vb_gelu(wide.data_ptr<float>()[i]);
+    got = got.to(dtype);
+    const Tensor nan = want.isnan(), other = (got != want) & nan.logical_not();
+    assert_true(at::equal(got.isnan(), nan));
+    // steps between neighbours: the sign is the same in all but zeros, and below 1e-15 nothing is asked
+    const Tensor steps = (got.view(at::kShort).to(at::kInt) - want.view(at::kShort).to(at::kInt)).abs();
+    const Tensor far = other & (steps > 1) & ((got.to(at::kDouble) - want.to(at::kDouble)).abs() > 1e-15);
+    printf("%s: %lld of 65536 differ, %lld by more than a step\n", c10::toString(dtype), (long long)other.sum().item<int64_t>(), (long long)far.sum().item<int64_t>());
+    assert_int_equal(far.sum().item<int64_t>(), 0);
+    assert_true(other.sum().item<int64_t>() < 200);
+  }
+  const Tensor x = at::randn({3, 5}), want = 0.5 * x * (1 + at::erf(x / std::sqrt(2.0)));
+  assert_true(kernels::gelu_(x).data_ptr() == x.data_ptr());
+  assert_near(x, want, 1e-6);
 }
 
 void norms_have_mean_and_spread(void **)
@@ -224,7 +248,8 @@ int main()
   const CMUnitTest tests[] = {
       cmocka_unit_test(mask_bits_are_signs_at_video_size), cmocka_unit_test(a_pixel_belongs_to_one_object),
       cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
-      cmocka_unit_test(pooling_takes_the_greatest_of_four), cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
+      cmocka_unit_test(pooling_takes_the_greatest_of_four), cmocka_unit_test(gelu_without_erf_is_the_exact_one),
+      cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
       cmocka_unit_test(a_gate_is_made_of_all_channels),    cmocka_unit_test(a_mask_becomes_a_map),
       cmocka_unit_test(memories_come_with_their_places),

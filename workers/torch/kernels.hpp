@@ -71,6 +71,9 @@ Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &
 //   weight, bias: undefined: no norm
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 
+// The exact gelu (by erf), in place; x itself. Of a half dtype within a step of it, or 1e-15.
+Tensor gelu_(const Tensor &x);
+
 // Greatest of each 2x2 pixels of maps x [n, h, w, C], whose pixels may lie apart by any stride -> [n, h / 2, w / 2, C],
 // contiguous. NaN where any of the four is.
 Tensor max_pool(const Tensor &x);
@@ -149,6 +152,7 @@ Normed add_norm(const Tensor &a, const Tensor &b, const Tensor &weight, const Te
 Normed norm_into_windows(const Tensor &a, const Tensor &b, int64_t side, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Normed add_windows_norm(const Tensor &map, const Tensor &windows, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
 Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, const Tensor &bias, double eps, ScalarType out_dtype);
+Tensor gelu_(const Tensor &x);
 Tensor max_pool(const Tensor &x);
 Tensor merge_parts(const Tensor &parts, const Tensor &lse);
 void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap);

@@ -1,4 +1,4 @@
-// Calls of our own CUDA kernels: norms, pooling, merged attention, depthwise convolution.
+// Calls of our own CUDA kernels: norms, GELU, pooling, merged attention, depthwise convolution.
 #include "kernels.hpp"
 
 #ifdef VB_HAVE_KERNELS_CUDA
@@ -6,6 +6,7 @@
 
 #include "depthwise_cuda.h"
 #include "excite_cuda.h"
+#include "gelu_cuda.h"
 #include "merge_cuda.h"
 #include "norm_cuda.h"
 #include "pool_cuda.h"
@@ -135,6 +136,19 @@ Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, con
   }
 #endif
   return plain::norm_gelu(x, added, weight, bias, eps, out_dtype);
+}
+
+Tensor gelu_(const Tensor &x)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const bool half = x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
+  if (half && runs_here(x) && x.is_non_overlapping_and_dense() && (uintptr_t)x.data_ptr() % 16 == 0 && x.numel() > 0) {
+    vb_err err;
+    check(vb_cuda_gelu(x.data_ptr(), dtype_of(x), x.numel(), stream_of(x), &err), err);
+    return x;
+  }
+#endif
+  return plain::gelu_(x);
 }
 
 Tensor max_pool(const Tensor &x)

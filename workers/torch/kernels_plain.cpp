@@ -127,6 +127,12 @@ Recalled recall(const Stored &s, int64_t objects, ScalarType out_dtype)
   return {memory.to(out_dtype), (memory + at::cat({place, pointer_place}, 1)).to(out_dtype)};
 }
 
+Tensor gelu_(const Tensor &x)
+{
+  Tensor in_place = x;
+  return at::gelu_(in_place);
+}
+
 Tensor max_pool(const Tensor &x)
 {
   return at::max_pool2d(x.permute({0, 3, 1, 2}), {2, 2}, {2, 2}).permute({0, 2, 3, 1}).contiguous();

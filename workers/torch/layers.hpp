@@ -12,7 +12,7 @@
 
 namespace vb {
 
-Tensor activate(const Tensor &x, Act act);
+Tensor activate(const Tensor &x, Act act); // may overwrite x: what an op has just made
 
 struct Linear {
   Tensor weight; // [out, in]
