@@ -27,7 +27,7 @@ install(DIRECTORY slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/savbench)
 
 if(VB_ENGINE_APART)
   install(PROGRAMS scripts/build_engine.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/savbench)
-  install(FILES CMakeLists.txt CMakePresets.json README.md METRICS.md LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/savbench/source)
+  install(FILES CMakeLists.txt CMakePresets.json README.md METRICS.md LICENSE ${CMAKE_BINARY_DIR}/src/REVISION DESTINATION ${CMAKE_INSTALL_DATADIR}/savbench/source)
   install(DIRECTORY cmake src results sched workers sql docs slurm scripts DESTINATION ${CMAKE_INSTALL_DATADIR}/savbench/source)
 endif()
 

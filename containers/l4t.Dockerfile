@@ -1,7 +1,8 @@
 # savbench on a Jetson (JetPack 6), from a clone. NVIDIA's torch for the board is in the base image; the general wheel has no
 # kernels for a Jetson's GPU. BASE must be of the board's L4T release:
 #
-#   docker build -f containers/l4t.Dockerfile --build-arg BASE=<NVIDIA's l4t PyTorch image> -t savbench .
+#   docker build -f containers/l4t.Dockerfile --build-arg BASE=<NVIDIA's l4t PyTorch image> \
+#       --build-arg REVISION="$(git rev-parse HEAD)" -t savbench .
 #   docker run --rm --runtime nvidia -v /sys:/sys:ro -v /etc/nvpmodel.conf:/etc/nvpmodel.conf:ro \
 #       -v /var/lib/nvpmodel:/var/lib/nvpmodel:ro -v /etc/nv_tegra_release:/etc/nv_tegra_release:ro \
 #       -v "$DATA:/data:ro" -v "$PWD/out:/out" savbench run --split-dir /data --models edgetam --dtype float32,float16 --out-dir /out/run
@@ -14,8 +15,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libsqlite3-dev sqlite3 libturbojpeg0-dev \
         libpng-dev libjansson-dev libssl-dev libcmocka-dev rsync openssh-client \
     && rm -rf /var/lib/apt/lists/*
+ARG REVISION=
 COPY . /src
-RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DVB_TESTS=OFF -DVB_PYTHON="$(command -v python3)" \
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > /src/REVISION; fi \
+    && cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DVB_TESTS=OFF -DVB_PYTHON="$(command -v python3)" \
         -DCMAKE_INSTALL_PREFIX=/usr/local \
     && cmake --build /build && cmake --install /build && rm -rf /build
 ENV OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -14,7 +14,7 @@ have_venv|python3-venv|Python 3 with venv
 ARM_PACKAGES='libc6-dev libstdc++-12-dev libopenmpi-dev openmpi-bin libhdf5-dev libsqlite3-dev libturbojpeg0-dev libpng-dev
 libjansson-dev libssl-dev libcmocka-dev'
 # Under an emulator these take minutes each; what they break is not bound to a processor.
-ARM_SLOW='test_calls|test_power|test_seed_weights|test_verify|test_checkpoint|test_store'
+ARM_SLOW='test_calls|test_power|test_seed_weights|test_verify|test_checkpoint|test_store|test_finalize|test_pickle|test_shard|jetson_prepare|include_direction'
 
 have_qemu() { have_command qemu-aarch64 || have_command qemu-aarch64-static; }
 arm_qemu() { command -v qemu-aarch64 || command -v qemu-aarch64-static; }

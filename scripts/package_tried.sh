@@ -75,6 +75,7 @@ else
     tail -n 2 engine | sed 's/^/   /'
     savbench doctor > doctor 2>&1
     sed -n 's/^/   /;1,6p' doctor
+    has "$(savbench --version | cut -d ' ' -f 3)" doctor # the engine is of the package's revision
     rm -rf out2
     savbench run --split-dir data --models edgetam --prompts box --image-size 256 --checkpoint edgetam_shapes.pt --dtype float32 --max-clip-frames 2 \
         --device cpu --workers 1 --out-dir out2 > run 2>&1 || wrong "run ends with $?"

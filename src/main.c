@@ -14,12 +14,14 @@
 #include "slurm_command.h"
 #include "sync_command.h"
 #include "status.h"
+#include "subprocess.h"
 #include "verify.h"
 #include "version.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int engine_main(int argc, char **argv);
@@ -53,6 +55,22 @@ static const struct {
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
+/* An engine whose libtorch is gone, or another one now, ends in the loader: with code 127, which no command of ours has. */
+static bool engine_loads(const char *path)
+{
+    const char *const args[] = {path, "doctor", "--help", NULL};
+    char word[1024];
+    int from, status = 0;
+    pid_t pid;
+
+    if (vb_spawn_reading(&pid, &from, args))
+        return true; /* execv says why it does not start */
+    while (read(from, word, sizeof word) > 0)
+        ;
+    close(from);
+    return waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 127;
+}
+
 static int engine_main(int argc, char **argv)
 {
     char path[PATH_MAX], *args[argc + 2];
@@ -60,6 +78,11 @@ static int engine_main(int argc, char **argv)
 
     if (vb_engine_path(path, sizeof path, &err))
         return vb_cli_fail(argv[0], &err);
+    if (!strcmp(argv[0], "doctor") && !engine_loads(path)) {
+        vb_fail(&err, VB_EIO, "'%.120s' does not load (above): the torch that it was built against is not there as it was. "
+                "Build it anew: from a package savbench build-engine", path);
+        return vb_cli_fail(argv[0], &err);
+    }
     args[0] = path;
     memcpy(args + 1, argv, (size_t)argc * sizeof *args);
     args[argc + 1] = NULL;

@@ -7,9 +7,11 @@
 #include "checkpoint.h"
 #include "cli.h"
 #include "engine_env.h"
+#include "libtorch_there.h"
 #include "models.h"
 #include "version.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,6 +133,7 @@ static int doctor(const vb_doctor *d, vb_err *err)
     vb_device device;
     vb_err why = {0};
     const char *filling;
+    char there[64], name[96], folder[PATH_MAX];
     int lacks = 0;
 
     printf("savbench     %s %s\n", vb_version, vb_git_revision);
@@ -138,7 +141,13 @@ static int doctor(const vb_doctor *d, vb_err *err)
         return vb_cli_fail("doctor", err);
     vb_backend_describe(&info, device);
     printf("libtorch     %s\n", *info.torch ? info.torch : "none in this build");
-    printf("device       %s%s%s\n", device.kind == VB_DEVICE_CUDA ? "cuda: " : "cpu: ", *info.device ? info.device : "unknown",
+    if (*info.torch && vb_libtorch_there(there, sizeof there, folder, sizeof folder) && !vb_libtorch_same(info.torch, there)) {
+        printf("             but '%s' is %s now: this engine does not fit it. Build it anew (from a package: savbench build-engine),\n"
+               "             or put %s back\n", folder, there, info.torch);
+        lacks++;
+    }
+    vb_device_name(name, sizeof name, device);
+    printf("device       %s%s%s\n", device.kind == VB_DEVICE_CUDA ? "cuda: " : "cpu: ", name,
            device.kind == VB_DEVICE_CPU && *info.cuda ? " (the build has CUDA, but no GPU is visible: see nvidia-smi)" : "");
     if (device.kind == VB_DEVICE_CUDA) {
         printf("capability   %s; driver %s; CUDA %s; %.1f GiB\n", info.capability, info.driver, info.cuda,

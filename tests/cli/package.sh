@@ -13,3 +13,7 @@ bash -c '. ./script
     complete_words savbench slurm --gpus'
 code "$BIN/savbench" completion fish 2>&1
 code "$BIN/savbench" build-engine 2>&1
+# An engine whose libtorch is gone: doctor says so and what to do.
+printf '#!/bin/sh\necho "engine: error while loading shared libraries: libtorch_cpu.so: cannot open shared object file" >&2\nexit 127\n' >engine
+chmod +x engine
+code env SAVBENCH_ENGINE="$PWD/engine" "$BIN/savbench" doctor 2>&1 | sed "s|$PWD/||"
