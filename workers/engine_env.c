@@ -152,12 +152,13 @@ void vb_device_name(char *buf, size_t n, vb_device device)
         vb_board_cpu_name(buf, n, vb_board_root());
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#ifndef __has_feature
+#define __has_feature(what) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANITIZED = true };
 #else
-#define SANITIZED false
+enum { SANITIZED = false };
 #endif
 
 void vb_limit_memory(vb_device device)
