@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define MOST_SECONDS 60
+#define MOST_HEAP_BYTES (512 << 20) /* of SQLite, in this process, which does nothing else */
 
 static int64_t now_ms(void)
 {
@@ -31,6 +32,8 @@ static int only_reading(void *unused, int action, const char *a, const char *fun
 
 static void set_limits(sqlite3 *h)
 {
+    sqlite3_hard_heap_limit64(MOST_HEAP_BYTES);
+    sqlite3_exec(h, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL); /* or a sort could fill a disk instead */
     sqlite3_limit(h, SQLITE_LIMIT_LENGTH, 16 << 20);
     sqlite3_limit(h, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
     sqlite3_limit(h, SQLITE_LIMIT_EXPR_DEPTH, 200);

@@ -13,6 +13,10 @@ vb_status vb_fail(vb_err *err, vb_status code, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(err->msg, sizeof err->msg, fmt, ap);
         va_end(ap);
+        /* Names of files, keys and hosts are in it, which may be hostile to a terminal. */
+        for (char *c = err->msg; *c; c++)
+            if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
+                *c = '?';
     }
     return code;
 }

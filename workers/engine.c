@@ -208,6 +208,7 @@ static vb_status start(engine *e, const vb_options *o, const char *run_id, vb_er
 
     if ((st = vb_device_assign(&device, o, err)))
         return st;
+    vb_limit_memory(device);
     vb_device_name(e->device, sizeof e->device, device);
     if ((st = vb_pipeline_open(&e->pipeline, o, device, run_id, err)))
         return st;

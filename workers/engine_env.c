@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { MAX_LISTED = 64 };
 
@@ -148,6 +150,28 @@ void vb_device_name(char *buf, size_t n, vb_device device)
     snprintf(buf, n, "%s", info.device);
     if (!*buf) /* a build without torch */
         vb_board_cpu_name(buf, n, vb_board_root());
+}
+
+#ifndef __has_feature
+#define __has_feature(what) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
+void vb_limit_memory(vb_device device)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    struct rlimit l;
+
+    if (SANITIZED || device.kind != VB_DEVICE_CPU || pages <= 0 || bytes <= 0 || getrlimit(RLIMIT_DATA, &l))
+        return;
+    if (l.rlim_cur != RLIM_INFINITY && l.rlim_cur <= (rlim_t)pages * (rlim_t)bytes)
+        return; /* whoever started it has set a lower one */
+    l.rlim_cur = (rlim_t)pages * (rlim_t)bytes;
+    setrlimit(RLIMIT_DATA, &l);
 }
 
 int64_t vb_peak_rss_bytes(void)

@@ -33,6 +33,11 @@ vb_status vb_device_assign(vb_device *out, const vb_options *o, vb_err *err);
 /* The device's name as every record has it: the GPU's, or the processor's model name. */
 void vb_device_name(char *buf, size_t n, vb_device device);
 
+/* An engine on the CPU may allocate as much as the host has, no more: what a picture or a trial claims beyond that is an error of
+ * the trial by name, and not the kernel's killing of whichever process it likes. Not on CUDA, whose driver reserves addresses
+ * without end, nor under sanitizers, which do so too. Time is bounded by the worker, which kills an engine without progress. */
+void vb_limit_memory(vb_device device);
+
 /* Peak resident set since the last reset (-1: not told by this kernel). */
 int64_t vb_peak_rss_bytes(void);
 void vb_reset_peak_rss(void);

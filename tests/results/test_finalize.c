@@ -297,6 +297,10 @@ static void query_only_reads(void **state)
             fail_msg("'%s' gave status %d", refused[i], st);
         free(text);
     }
+    /* Memory and temporary files are bounded as well: this would sort 600 MB. */
+    free(ask(out, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
+                  " SELECT length(hex(zeroblob(5000000)) || i) FROM n ORDER BY hex(zeroblob(5000000)) || i", &st));
+    assert_int_not_equal(st, VB_OK);
     answers(out, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i) AS s FROM n; -- end", "s\r\n6\r\n");
     answers(out, "SELECT count(*) AS n FROM trial", "n\r\n6\r\n");
 }

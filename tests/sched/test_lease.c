@@ -312,6 +312,7 @@ static void test_random(void **state)
     vb_lease_table *t;
     double now = 0;
     unsigned seed = 12345;
+    long refused = 0;
 
     (void)state;
     assert_int_equal(vb_lease_create(&t, p, WORKERS, NULL), VB_OK);
@@ -329,6 +330,23 @@ static void test_random(void **state)
             holds[block] = false;
             holder[trial] = -1;
         }
+        /* A result of any lease by any worker is taken where that worker holds that lease, and nowhere else. */
+        for (int who = 0; who < WORKERS; who++)
+            for (int whose = 0; whose < WORKERS; whose++) {
+                bool mine = holds[who] && holds[whose] && who == whose;
+                int i = (int)(seed >> 12 & 0xff) % (TRIALS + 2) - 1;
+                vb_err err = {0};
+
+                epoch = holds[whose] ? held[whose].epoch : (uint64_t)(seed >> 20);
+                if (vb_lease_check(t, who, epoch, i, &block, &trial, &err) == VB_OK) {
+                    if (!mine || i < 0 || i >= held[who].n_trials || block != held[who].block || trial != held[who].index[i])
+                        fail_msg("a result of trial %d was taken from worker %d under epoch %llu", i, who, (unsigned long long)epoch);
+                } else {
+                    assert_true(!mine || i < 0 || i >= held[who].n_trials);
+                    assert_true(err.msg[0]);
+                    refused++;
+                }
+            }
         if (!holds[w]) {
             if (!vb_lease_take(t, w, now, 5, &held[w]))
                 continue;
@@ -356,6 +374,7 @@ static void test_random(void **state)
     for (int b = 0; b < p->n_blocks; b++)
         for (int i = 0; i < TRIALS; i++)
             assert_int_equal(ended[b][i], 1);
+    print_message("%ld results of other leases and workers refused\n", refused);
     vb_lease_free(t);
     vb_plan_free(p);
 }
