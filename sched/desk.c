@@ -274,6 +274,16 @@ static vb_status retire(vb_desk *d, int worker, vb_err *err)
     return vb_desk_deserted(d) ? vb_fail(err, VB_EMODEL, "no worker is left: %s", d->last_loss) : VB_OK;
 }
 
+/* Devices of one name are taken to be equally fast. */
+static void find_like(vb_desk *d, int worker)
+{
+    for (int i = 0; i < worker; i++)
+        if (!strcmp(d->workers[i].hello.device, d->workers[worker].hello.device)) {
+            vb_lease_same_kind(d->leases, worker, i);
+            return;
+        }
+}
+
 static vb_status on_hello(vb_desk *d, int worker, const vb_hello *h, vb_err *err)
 {
     desk_worker *w = &d->workers[worker];
@@ -284,6 +294,7 @@ static vb_status on_hello(vb_desk *d, int worker, const vb_hello *h, vb_err *err
     if (!first) { /* its engine is up */
         memcpy(w->hello.device, h->device, sizeof w->hello.device);
         w->failed_starts = 0;
+        find_like(d, worker);
         return VB_OK;
     }
     w->hello = *h;

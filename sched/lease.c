@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the time that is left a block may be estimated to take so much; so much of that in a setup that the worker has to change to,
+ * which costs time and of which less is known. By sched_bench, over eight seeds. */
+#define WITH_ROOM 0.9
+#define IF_STRANGE 0.6
 /* A worker of unknown speed gets one part in so many of its share of the work; where it is to have fewer blocks, anything. */
 enum { WORTH_TRYING = 8 };
 
@@ -32,7 +36,8 @@ typedef struct {
     int block; /* -1: no lease */
     uint64_t epoch;
     double deadline_s, begun_s;
-    double learnt_s, learnt_work; /* of blocks that it ran whole: its speed is their quotient */
+    int kind;                     /* the first worker with such a device */
+    double learnt_s, learnt_work; /* of blocks that workers of this kind ran whole: their speed is the quotient */
     int setup; /* held by its engine, -1: none */
     bool gone; /* retired, or silent since a lease of its ran out */
     int n_index;
@@ -183,6 +188,7 @@ vb_status vb_lease_create(vb_lease_table **out, const vb_plan *plan, int n_worke
         goto nomem;
     for (int w = 0; w < n_workers; w++) {
         t->workers[w].block = t->workers[w].setup = t->workers[w].next_block = -1;
+        t->workers[w].kind = w;
         if (!(t->workers[w].index = calloc((size_t)widest + 1, sizeof(int))) ||
             !(t->workers[w].next_index = calloc((size_t)widest + 1, sizeof(int))))
             goto nomem;
@@ -298,16 +304,32 @@ static double heaviness(const setup_queue *q)
 /* Work per second; 0: not known yet. Before it has run a block whole, by the trials of the one that it holds. */
 static double speed(const vb_lease_table *t, const worker_state *w)
 {
+    const worker_state *kind = &t->workers[w->kind];
     const block_state *b;
     int done;
 
-    if (w->learnt_s > 0)
-        return w->learnt_work / w->learnt_s;
+    if (kind->learnt_s > 0)
+        return kind->learnt_work / kind->learnt_s;
     if (w->block < 0 || t->now_s <= w->begun_s)
         return 0;
     b = &t->blocks[w->block];
     done = w->n_index - b->left;
     return done * b->trial_cost * heaviness(&t->setups[b->setup]) / (t->now_s - w->begun_s);
+}
+
+/* Work left of the block that a worker holds. */
+static double held_work(const vb_lease_table *t, const worker_state *w)
+{
+    const block_state *b;
+    double heavy, left, due;
+
+    if (w->block < 0)
+        return 0;
+    b = &t->blocks[w->block];
+    heavy = heaviness(&t->setups[b->setup]);
+    left = b->left * b->trial_cost * heavy;
+    due = w->n_index * b->trial_cost * heavy - speed(t, w) * (t->now_s - w->begun_s); /* some of the trial at hand is done */
+    return due < 0 ? 0 : due < left ? due : left;
 }
 
 /* Of everybody who works, and what is left for them. */
@@ -330,10 +352,8 @@ static outlook look_ahead(const vb_lease_table *t)
         if (w->gone)
             continue;
         o.n++;
-        if (w->block >= 0) {
-            o.busy++;
-            o.work += block_cost(t, w->block) * heaviness(&t->setups[t->blocks[w->block].setup]);
-        }
+        o.busy += w->block >= 0;
+        o.work += held_work(t, w);
         if (w->next_block >= 0)
             o.work += block_cost(t, w->next_block) * heaviness(&t->setups[t->blocks[w->next_block].setup]);
         if (v > 0) {
@@ -350,13 +370,12 @@ static outlook look_ahead(const vb_lease_table *t)
  * is not known gets little at first where there is much to do: it may be the slowest. */
 static double most_work(const vb_lease_table *t, const worker_state *w, const outlook *o)
 {
-    double v = speed(t, w), held = 0;
+    double v = speed(t, w);
 
-    if (v > 0 && o->speed > 0) {
-        if (w->block >= 0)
-            held = block_cost(t, w->block) * heaviness(&t->setups[t->blocks[w->block].setup]);
-        return o->work / o->speed * v - held;
-    }
+    if (v > 0 && v >= o->fastest)
+        return INFINITY; /* nobody would be through with it sooner */
+    if (v > 0 && o->speed > 0)
+        return WITH_ROOM * o->work / o->speed * v - held_work(t, w);
     return t->plan->n_blocks > WORTH_TRYING * t->n_workers ? o->work / o->n / WORTH_TRYING : INFINITY;
 }
 
@@ -505,7 +524,8 @@ bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb
         return false;
     o = look_ahead(t);
     most = most_work(t, w, &o);
-    while ((setup = choose_setup(t, w)) >= 0 && (block = take_from(t, &t->setups[setup], worker, most)) < 0)
+    while ((setup = choose_setup(t, w)) >= 0 &&
+           (block = take_from(t, &t->setups[setup], worker, w->setup < 0 || setup == w->setup ? most : IF_STRANGE * most)) < 0)
         t->barred[setup] = true;
     if (block < 0 && (block = take_least(t, worker, &o)) < 0)
         return false;
@@ -574,13 +594,14 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
         setup_queue *q = &t->setups[b->setup];
 
         if (seconds > 0 && b->left == 0) {
+            worker_state *kind = &t->workers[w->kind];
             double cost = w->n_index * b->trial_cost;
 
             q->learnt_s += seconds;
             q->learnt_cost += cost;
-            w->learnt_s += seconds;
-            w->learnt_work += cost * heaviness(q);
-            q->learnt_work += seconds * w->learnt_work / w->learnt_s;
+            kind->learnt_s += seconds;
+            kind->learnt_work += cost * heaviness(q);
+            q->learnt_work += seconds * kind->learnt_work / kind->learnt_s;
             q->work_cost += cost;
         }
         if (b->left)
@@ -590,6 +611,11 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
     if (!kept)
         hold(t, w, -1);
     promote(t, w);
+}
+
+void vb_lease_same_kind(vb_lease_table *t, int worker, int as)
+{
+    t->workers[worker].kind = t->workers[as].kind;
 }
 
 /* Out of memory only means that the block may come back to the same worker. */

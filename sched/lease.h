@@ -2,8 +2,10 @@
  * no store; the coordinator tells it the time and what happened.
  *
  * Rules: a worker holds one lease at a time, and may have one more block of the same setup reserved, which becomes its
- * lease when that one ends. It gets blocks of the setup that it holds, longest first, and another
- * setup (the one with most work left per holder) only when none is queued. Every lease has an epoch that is never used
+ * lease when that one ends. It gets blocks of the setup that it holds, longest first, and another setup (the one with most work
+ * left per holder) only when none is queued. No block is given to a worker that would be at it when all the others are through
+ * with the rest, as far as can be told from the blocks that it and its like have run; where all are too long, it gets the
+ * shortest, unless a faster one will have done that sooner. Every lease has an epoch that is never used
  * again; what comes under another epoch, or from another worker, is refused. A trial that brought its engine down
  * VB_LEASE_MAX_KILLS times is quarantined. A block that a worker's engine died of, or was lost in, goes to another worker
  * as long as there is one. */
@@ -39,7 +41,7 @@ void vb_lease_mark(vb_lease_table *t, int block, int trial, vb_lease_trial state
 bool vb_lease_mark_kills(vb_lease_table *t, int block, int trial, int kills);
 
 /* Grants the next block. false: nothing is queued now for this worker (all done, leased to others, or kept for another
- * worker because this one was lost in it). A lease that the worker still holds is released first. */
+ * worker because this one was lost in it or is too slow). A lease that the worker still holds is released first. */
 bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out);
 
 /* Reserves the block that the worker is to have next, under an epoch of its own; false: it holds no lease, has one reserved
@@ -60,6 +62,9 @@ bool vb_lease_killed(vb_lease_table *t, int block, int trial);
 /* The worker's lease ends, and what is reserved for it becomes its lease: what is pending is queued again. seconds: how long the block took when it was run whole
  * (corrects the cost model), 0: not to be learnt from. kept: the engine still holds the setup. */
 void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
+/* The worker's device is of the kind of as's, an earlier worker: what one needs for a block tells of the other. Until then each is
+ * of a kind of its own. */
+void vb_lease_same_kind(vb_lease_table *t, int worker, int as);
 /* The worker was lost in the block that it holds: it does not get it again as long as there is another. */
 void vb_lease_avoid(vb_lease_table *t, int worker);
 /* The worker takes no more leases. */

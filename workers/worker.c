@@ -131,6 +131,7 @@ static vb_status ask(worker *w, vb_err *err)
     return tell(w, VB_MSG_REQUEST, 0, NULL, err);
 }
 
+static vb_status start_engine(worker *w, vb_err *err);
 static vb_status take_lease(worker *w, uint64_t epoch, const uint8_t *text, size_t n, vb_err *err);
 
 /* The block is over: on with the reserved one, or with one that has to be asked for. */
@@ -166,11 +167,13 @@ static vb_status drain(worker *w, vb_err *err)
     return st;
 }
 
-/* The engine is gone or has to go (why: "hang"). With a lease, that is an attempt to report. */
+/* The engine is gone or has to go (why: "hang"). With a lease, that is an attempt to report, and the next engine comes up while
+ * the coordinator thinks about it; not after one that did not come up, of which there could be many in no time. */
 static vb_status lose_engine(worker *w, const char *why, vb_err *err)
 {
     vb_death d = {.trial = -1, .last_frame = -1};
     char *text;
+    bool was_up = w->engine_up;
     int status;
     vb_status st;
 
@@ -195,6 +198,8 @@ static vb_status lose_engine(worker *w, const char *why, vb_err *err)
     }
     w->engine_up = false;
     w->fault.code[0] = '\0';
+    if (w->epoch && was_up && !w->draining && (st = start_engine(w, err)))
+        return st;
     return w->epoch ? go_on(w, err) : VB_OK;
 }
 

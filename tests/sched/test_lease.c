@@ -265,6 +265,35 @@ static void test_reservation(void **state)
     vb_plan_free(p);
 }
 
+/* Two workers, one ten times as fast: the slow one does not begin a block that it would hold when the other is through with the
+ * rest, and gets it after all when the fast one is gone. */
+static void test_ends_together(void **state)
+{
+    vb_plan *p = make_plan(4, 1);
+    vb_lease_table *t;
+    vb_lease fast, slow;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        p->blocks[i].cost = 10;
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    assert_true(vb_lease_take(t, 0, 0, 1000, &fast));
+    assert_true(vb_lease_take(t, 1, 0, 1000, &slow));
+    finish_all(t, &fast);
+    vb_lease_release(t, 0, 10, true);
+    assert_true(vb_lease_take(t, 0, 10, 1000, &fast));
+    finish_all(t, &slow);
+    vb_lease_release(t, 1, 100, true); /* it took ten times as long */
+    assert_false(vb_lease_take(t, 1, 11, 1000, &slow));
+    vb_lease_retire(t, 0);
+    assert_true(vb_lease_take(t, 1, 12, 1000, &slow));
+    finish_all(t, &slow);
+    vb_lease_release(t, 1, 100, true);
+    assert_int_equal(vb_lease_pending(t), TRIALS);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
 /* What earlier runs counted goes on counting. */
 static void test_earlier_kills(void **state)
 {
@@ -397,7 +426,7 @@ int main(void)
         cmocka_unit_test(test_marks),     cmocka_unit_test(test_expiry_and_epochs),
         cmocka_unit_test(test_quarantine), cmocka_unit_test(test_remaining),
         cmocka_unit_test(test_steering),  cmocka_unit_test(test_earlier_kills),
-        cmocka_unit_test(test_reservation),
+        cmocka_unit_test(test_reservation), cmocka_unit_test(test_ends_together),
         cmocka_unit_test(test_random),
     };
 
