@@ -214,7 +214,7 @@ void check_excite(Report &r)
 {
   const struct {
     int64_t b, c, reduced, h, w;
-  } shapes[] = {{1, 48, 16, 256, 256}, {1, 96, 24, 128, 128}, {1, 192, 48, 64, 64}, {4, 384, 96, 32, 32}, {2, 8, 8, 3, 5}, {1, 1024, 256, 9, 8}, {3, 20, 4, 1, 1}};
+  } shapes[] = {{1, 48, 16, 256, 256}, {1, 96, 24, 128, 128}, {1, 192, 48, 64, 64}, {4, 384, 96, 32, 32}, {2, 8, 8, 3, 5}, {1, 1024, 256, 9, 8}, {3, 20, 4, 1, 1}, {16, 48, 16, 64, 64}, {2, 192, 48, 61, 67}};
   for (const auto &s : shapes)
     for (at::ScalarType dtype : dtypes) {
       const Tensor x = map_on_gpu(s.b, s.c, s.h, s.w, dtype) + on_gpu({1, s.c, 1, 1}, dtype); // means that do not vanish

@@ -1,8 +1,9 @@
-/* Squeeze and excitation in three steps; see excite_cuda.h.
+/* Squeeze and excitation in two steps; see excite_cuda.h.
  *   1 sum_parts  sums of each channel over a part of the pixels: many blocks, so that the map is read at full speed
- *   2 make_gates the sums put together, both small products and the sigmoid: one block per map
- *   3 apply      the product with the map
- * Between them lie a few kilobytes of float32: the parts' sums, then the gates. */
+ *   2 excite     in every block the sums put together, both small products and the sigmoid, then the product with its
+ *                share of the map. That all blocks make the same gates costs less than a launch between: what they read
+ *                for it lies in the L2 cache, and is kept to a few ten kilobytes.
+ * Between them lie the parts' sums, in float32. */
 #include "excite_cuda.h"
 
 #include "vectors.cuh"
@@ -14,14 +15,16 @@ namespace {
 using vb_cuda::load4;
 using vb_cuda::store4;
 
-constexpr int THREADS = 256;
-constexpr int GATE_THREADS = 1024;
-constexpr int MAX_CHANNELS = 1024; // a thread of make_gates for each, and of sum_parts for four
-constexpr int MAX_PARTS = 128;
-constexpr int PIXELS_PER_PART = 64; // at least
+constexpr int THREADS = 512;
+constexpr int MAX_CHANNELS = 1024; // a thread for each four, at most half of them
+constexpr int MAX_PARTS = 128, MAX_SUMS = 8192; // of a map; floats that every block of the second step reads
+constexpr int PIXELS_PER_PART = 64;             // at least
+constexpr int BLOCKS = 264;                     // of the second step, about: two for each multiprocessor of a large GPU
+constexpr int LANES = 8;                        // that make one row of the first product
+constexpr int AT_ONCE = 4;
 
 struct Shape {
-  int n, pixels, channels, reduced, fours, parts;
+  int n, pixels, channels, reduced, fours, parts, blocks;
 };
 
 __device__ void add(float4 &to, float4 v)
@@ -43,6 +46,7 @@ template <class T> __global__ void __launch_bounds__(THREADS) sum_parts(float *s
   const T *map = x + (size_t)blockIdx.y * (size_t)s.pixels * (size_t)s.channels + (size_t)four * 4;
   float4 sum = {0, 0, 0, 0};
   if (first < side)
+#pragma unroll 4
     for (int p = from + first; p < to; p += side)
       add(sum, load4(map + (size_t)p * (size_t)s.channels));
   shared[t] = sum;
@@ -54,65 +58,89 @@ template <class T> __global__ void __launch_bounds__(THREADS) sum_parts(float *s
   }
 }
 
-// rows[r] . x for the warp's rows r, all lanes together; the result in lane 0
-template <class T> __device__ float row_product(const T *row, const float *x, int n, int lane)
+// mean [channels] of the map: its parts' sums, by threads that share the parts
+__device__ void put_together(float *mean, float4 *shared, const float *sums, Shape s)
 {
-  float sum = 0;
-  for (int i = lane * 4; i < n; i += 32 * 4)
-    sum += product(load4(row + i), load4(x + i));
-  for (int o = 16; o > 0; o /= 2)
-    sum += __shfl_xor_sync(~0u, sum, o);
-  return sum;
-}
-
-template <class T>
-__global__ void __launch_bounds__(GATE_THREADS) make_gates(float *gates, const float *__restrict__ sums, const T *__restrict__ down, const T *__restrict__ down_bias,
-                                                           const T *__restrict__ up, const T *__restrict__ up_bias, Shape s)
-{
-  __shared__ float of_group[GATE_THREADS];
-  alignas(16) __shared__ float mean[MAX_CHANNELS], hidden[MAX_CHANNELS];
-  const int t = (int)threadIdx.x, lane = t % 32, warp = t / 32;
-  const float *own = sums + (size_t)blockIdx.x * (size_t)s.parts * (size_t)s.channels;
-  const int groups = GATE_THREADS / s.channels, group = t / s.channels; // of threads that share a channel's parts
-  float sum = 0;
+  const int t = (int)threadIdx.x, groups = THREADS / s.fours, group = t / s.fours, four = t % s.fours;
+  float4 sum = {0, 0, 0, 0};
   if (group < groups)
     for (int p = group; p < s.parts; p += groups)
-      sum += own[(size_t)p * (size_t)s.channels + (size_t)(t % s.channels)];
-  of_group[t] = sum;
+      add(sum, load4(sums + (size_t)p * (size_t)s.channels + four * 4));
+  shared[t] = sum;
   __syncthreads();
   if (group == 0) {
     for (int i = 1; i < groups; i++)
-      sum += of_group[i * s.channels + t];
-    mean[t] = sum / (float)s.pixels;
+      add(sum, shared[i * s.fours + four]);
+    const float n = (float)s.pixels;
+    store4(mean + four * 4, {sum.x / n, sum.y / n, sum.z / n, sum.w / n});
   }
   __syncthreads();
-  for (int r = warp; r < s.reduced; r += GATE_THREADS / 32) {
-    const float v = row_product(down + (size_t)r * (size_t)s.channels, mean, s.channels, lane);
-    if (lane == 0)
-      hidden[r] = fmaxf(v + vb_cuda::to_float(down_bias[r]), 0.0f);
+}
+
+// gates [channels] from the means; hidden [reduced] between
+template <class T>
+__device__ void make_gates(float *gates, float *hidden, const float *mean, const T *down, const T *down_bias, const T *up, const T *up_bias, Shape s)
+{
+  const int t = (int)threadIdx.x, lane = t % LANES;
+  for (int first = 0; first < s.reduced; first += THREADS / LANES) { // all threads: shuffles need them
+    const int r = first + t / LANES;
+    float sum = 0;
+    if (r < s.reduced)
+      for (int i = lane * 4; i < s.channels; i += LANES * 4)
+        sum += product(load4(down + (size_t)r * (size_t)s.channels + i), load4(mean + i));
+    for (int o = LANES / 2; o > 0; o /= 2)
+      sum += __shfl_xor_sync(~0u, sum, o);
+    if (lane == 0 && r < s.reduced)
+      hidden[r] = fmaxf(sum + vb_cuda::to_float(down_bias[r]), 0.0f);
   }
   __syncthreads();
-  for (int c = warp; c < s.channels; c += GATE_THREADS / 32) {
-    const float v = row_product(up + (size_t)c * (size_t)s.reduced, hidden, s.reduced, lane);
-    if (lane == 0)
-      gates[(size_t)blockIdx.x * (size_t)s.channels + (size_t)c] = 1.0f / (1.0f + expf(-(v + vb_cuda::to_float(up_bias[c]))));
+  for (int c = t; c < s.channels; c += THREADS) {
+    float sum = 0;
+    for (int i = 0; i < s.reduced; i += 4)
+      sum += product(load4(up + (size_t)c * (size_t)s.reduced + i), load4(hidden + i));
+    gates[c] = 1.0f / (1.0f + expf(-(sum + vb_cuda::to_float(up_bias[c]))));
+  }
+  __syncthreads();
+}
+
+template <class T>
+__global__ void __launch_bounds__(THREADS) excite(T *out, const T *x, const float *__restrict__ sums, const T *__restrict__ down, const T *__restrict__ down_bias,
+                                                  const T *__restrict__ up, const T *__restrict__ up_bias, Shape s)
+{
+  __shared__ float4 shared[THREADS];
+  alignas(16) __shared__ float mean[MAX_CHANNELS], hidden[MAX_CHANNELS], gates[MAX_CHANNELS];
+  put_together(mean, shared, sums + (size_t)blockIdx.y * (size_t)s.parts * (size_t)s.channels, s);
+  make_gates(gates, hidden, mean, down, down_bias, up, up_bias, s);
+
+  // Some fours of a pixel's channels at a time: all loads ahead of the stores, as out may be x.
+  const int64_t n = (int64_t)s.pixels * s.fours, first = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+  const int step = (int)gridDim.x * THREADS, turn = step % s.fours;
+  x += (size_t)blockIdx.y * (size_t)n * 4;
+  out += (size_t)blockIdx.y * (size_t)n * 4;
+  int four = (int)(first % s.fours);
+  for (int64_t i = first; i < n; i += (int64_t)step * AT_ONCE) {
+    float4 v[AT_ONCE];
+    for (int k = 0; k < AT_ONCE; k++)
+      if (i + (int64_t)k * step < n)
+        v[k] = load4(x + (i + (int64_t)k * step) * 4);
+    for (int k = 0; k < AT_ONCE; k++) {
+      const float4 gate = load4(gates + four * 4);
+      if (i + (int64_t)k * step < n)
+        store4(out + (i + (int64_t)k * step) * 4, {v[k].x * gate.x, v[k].y * gate.y, v[k].z * gate.z, v[k].w * gate.w});
+      four += turn;
+      four -= four >= s.fours ? s.fours : 0;
+    }
   }
 }
 
-template <class T> __global__ void __launch_bounds__(THREADS) apply(T *out, const T *x, const float *__restrict__ gates, Shape s)
-{
-  const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x; // four channels of a pixel
-  if (i >= (int64_t)s.pixels * s.fours)
-    return;
-  const size_t at = ((size_t)blockIdx.y * (size_t)s.pixels * (size_t)s.fours + (size_t)i) * 4;
-  const float4 v = load4(x + at), gate = load4(gates + (size_t)blockIdx.y * (size_t)s.channels + (size_t)(i % s.fours) * 4);
-  store4(out + at, {v.x * gate.x, v.y * gate.y, v.z * gate.z, v.w * gate.w});
-}
+int smaller(int64_t a, int64_t b) { return (int)(a < b ? a : b); }
 
 Shape shape_of(const vb_cuda_excite_shape *s)
 {
-  const int parts = (s->pixels + PIXELS_PER_PART - 1) / PIXELS_PER_PART;
-  return {s->n, s->pixels, s->channels, s->reduced, s->channels / 4, parts < MAX_PARTS ? parts : MAX_PARTS};
+  const int fours = s->channels / 4, most = smaller(MAX_PARTS, MAX_SUMS / s->channels);
+  const int64_t shares = ((int64_t)s->pixels * fours + 2 * THREADS - 1) / (2 * THREADS); // of two fours a thread
+  return {s->n, s->pixels, s->channels, s->reduced, fours, smaller(((int64_t)s->pixels + PIXELS_PER_PART - 1) / PIXELS_PER_PART, most),
+          smaller(shares, (BLOCKS + s->n - 1) / s->n)};
 }
 
 } // namespace
@@ -125,7 +153,7 @@ extern "C" bool vb_cuda_excite_takes(const vb_cuda_excite_shape *s)
 
 extern "C" size_t vb_cuda_excite_workspace(const vb_cuda_excite_shape *s)
 {
-  return (size_t)s->n * (size_t)(shape_of(s).parts + 1) * (size_t)s->channels * sizeof(float);
+  return (size_t)s->n * (size_t)shape_of(s).parts * (size_t)s->channels * sizeof(float);
 }
 
 extern "C" vb_status vb_cuda_excite(void *out_dev, const void *x_dev, vb_dtype dtype, const vb_cuda_excite_shape *shape, const void *down_dev,
@@ -140,15 +168,14 @@ extern "C" vb_status vb_cuda_excite(void *out_dev, const void *x_dev, vb_dtype d
       !vb_cuda::aligned(workspace_dev, 16) || workspace_bytes < vb_cuda_excite_workspace(shape))
     return vb_fail(err, VB_EARG, "squeeze and excitation on the device: values that are not aligned to four, or a workspace that is too small");
   const Shape s = shape_of(shape);
-  float *gates = (float *)workspace_dev, *sums = gates + (size_t)s.n * (size_t)s.channels;
+  float *sums = (float *)workspace_dev;
   cudaStream_t stream = (cudaStream_t)cuda_stream;
-  const dim3 parts((unsigned)s.parts, (unsigned)s.n), maps((unsigned)s.n);
-  const dim3 pixels((unsigned)(((int64_t)s.pixels * s.fours + THREADS - 1) / THREADS), (unsigned)s.n);
+  const dim3 parts((unsigned)s.parts, (unsigned)s.n), shares((unsigned)s.blocks, (unsigned)s.n);
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
     sum_parts<T><<<parts, THREADS, 0, stream>>>(sums, (const T *)x_dev, s);
-    make_gates<T><<<maps, GATE_THREADS, 0, stream>>>(gates, sums, (const T *)down_dev, (const T *)down_bias_dev, (const T *)up_dev, (const T *)up_bias_dev, s);
-    apply<T><<<pixels, THREADS, 0, stream>>>((T *)out_dev, (const T *)x_dev, gates, s);
+    excite<T><<<shares, THREADS, 0, stream>>>((T *)out_dev, (const T *)x_dev, sums, (const T *)down_dev, (const T *)down_bias_dev, (const T *)up_dev,
+                                              (const T *)up_bias_dev, s);
   });
   if (!known)
     return vb_fail(err, VB_EARG, "squeeze and excitation on the device: dtype %d is none", (int)dtype);
