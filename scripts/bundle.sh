@@ -73,7 +73,7 @@ done
     find "$top/bin" -type f
     find "$top" -name 'mca_*.so'
 } | LD_LIBRARY_PATH=${torch_dir:+$torch_dir/lib} xargs ldd 2> /dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
-    grep -vE '/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|stdc\+\+|gcc_s|cuda|cudart|nvidia-ml))\.so[.0-9]*$' |
+    grep -vE '/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|stdc\+\+|gcc_s|cuda|cudart|cublasLt|nvidia-ml))\.so[.0-9]*$' |
     { [ -z "$torch_dir" ] && cat || grep -vF -e "$torch_dir/" -e "$(dirname "$torch_dir")/nvidia/" || true; } |
     while IFS= read -r lib; do cp -Ln "$lib" "$top/lib/"; done
 

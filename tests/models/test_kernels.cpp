@@ -1,6 +1,7 @@
 // What stands in for our CUDA kernels, and what the kernels are held to on a GPU, against the definitions spelled out.
 #include "cuda/gelu_formula.h"
-#include "torch/kernels.hpp"
+#include "torch/fused_product.hpp"
+#include "torch/kernels_decoder.hpp"
 
 #include "mask.h"
 
@@ -241,6 +242,47 @@ void a_mask_becomes_a_map(void **)
   }
 }
 
+void tokens_are_read_in_three_forms(void **)
+{
+  at::manual_seed(8);
+  const Tensor a = at::randn({2, 3, 256}), b = at::randn({1, 1, 256}), pe = at::randn({1, 3, 256}), ones = at::ones({256}), zeros = at::zeros({256});
+  const kernels::Tokens sum = kernels::tokens(a, b, pe, {}, {}, 0, at::kBFloat16), normed = kernels::tokens(a, b, {}, ones, zeros, 0, at::kFloat);
+  assert_near(sum.whole, a + b, 0);
+  assert_near(sum.narrow, (a + b).to(at::kBFloat16), 0);
+  assert_near(sum.posed, (a + b + pe).to(at::kBFloat16), 0); // rounded after the position is added
+  assert_near(normed.whole.mean(2), at::zeros({2, 3}), 1e-5);
+  assert_near(normed.whole.pow(2).mean(2), at::ones({2, 3}), 1e-5);
+  assert_false(normed.posed.defined());
+}
+
+void the_best_mask_but_the_first_is_picked(void **)
+{
+  at::manual_seed(9);
+  const Tensor cells = at::randn({2, 4, 3, 2, 2, 2, 2, 2}), vectors = at::randn({2, 4, 5}), scores = at::tensor({1.0f, -1.0f}).view({2, 1});
+  const Tensor ious = at::tensor({0.9f, 0.1f, 0.8f, 0.8f, 0.9f, 0.1f, 0.2f, 0.3f}).view({2, 4});
+  const kernels::Picked got = kernels::pick(cells, true, ious, scores, vectors, -1024);
+  for (int64_t y = 0; y < 12; y++)
+    for (int64_t x = 0; x < 8; x++) {
+      assert_near(got.low[0][0][y][x], cells[0][2][y / 4][x / 4][y / 2 % 2][x / 2 % 2][y % 2][x % 2], 0);
+      assert_near(got.low[1][0][y][x], at::full({}, -1024.0), 0);
+    }
+  assert_near(got.iou, at::tensor({0.8f, 0.3f}), 0);
+  assert_near(got.vector, at::stack({vectors[0][2], vectors[1][3]}), 0);
+  const kernels::Picked rows = kernels::pick(kernels::from_cells(cells), false, ious, scores, vectors, -1024);
+  assert_near(rows.low, got.low, 0);
+}
+
+void products_end_with_what_follows_them(void **)
+{
+  at::manual_seed(10);
+  const Tensor x = at::randn({3, 4, 5}), weight = at::randn({6, 5}), bias = at::randn({6}), residual = at::randn({3, 4, 6});
+  assert_near(vb::fused_product::linear(x, weight, bias, vb::Act::none, residual), at::matmul(x, weight.t()) + bias + residual, 1e-5);
+  const Tensor weights = at::randn({3, 6, 5}), biases = at::randn({3, 6});
+  const Tensor got = vb::fused_product::linear(x, weights, biases, vb::Act::relu, {});
+  for (int64_t i = 0; i < 3; i++)
+    assert_near(got[i], (at::matmul(x[i], weights[i].t()) + biases[i]).clamp_min(0), 1e-5);
+}
+
 } // namespace
 
 int main()
@@ -253,6 +295,8 @@ int main()
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
       cmocka_unit_test(a_gate_is_made_of_all_channels),    cmocka_unit_test(a_mask_becomes_a_map),
       cmocka_unit_test(memories_come_with_their_places),
+      cmocka_unit_test(tokens_are_read_in_three_forms),
+      cmocka_unit_test(the_best_mask_but_the_first_is_picked), cmocka_unit_test(products_end_with_what_follows_them),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

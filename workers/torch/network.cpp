@@ -41,6 +41,9 @@ void Network::load(const Loader &w, const Variant &variant, int64_t size)
   image_pos = sine_grid(dim, side, side, device).unsqueeze(0);
   attended_pos = 0.1 * image_pos; // memory_attention.py:141
   dense_pe = sam_prompt_encoder.dense_pe(side);
+  // without points there is one at (0, 0) that is none, beside the padding point: sam2_base.py:316-319
+  const Tensor nowhere = at::zeros({1, 1, 2}, at::TensorOptions(at::kFloat).device(device)), none = at::full({1, 1}, -1, nowhere.options().dtype(at::kInt));
+  tokens_without_points = sam_mask_decoder.tokens(sam_prompt_encoder.sparse(nowhere, none, size));
   memory_map_pos = sine_grid(mem_dim, side, side, device).unsqueeze(0);
   if (variant.perceiver)
     spatial_perceiver.emplace().load(w.in("spatial_perceiver"), memory_map_pos);
@@ -71,39 +74,26 @@ Tensor Network::without_memory(const Tensor &level) const { return level + no_me
 
 SamHeads Network::decode(Context &c, const Tensor &level, const Features &f, const DecoderPrompt &prompt, bool multimask) const
 {
-  const int64_t b = level.size(0);
-  const at::Device device = level.device();
-  // without points there is one at (0, 0) that is none, beside the padding point: sam2_base.py:316-319
-  Tensor points = prompt.points.defined() ? prompt.points : at::zeros({b, 1, 2}, at::TensorOptions(at::kFloat).device(device));
-  Tensor labels = prompt.points.defined() ? prompt.labels : at::full({b, 1}, -1, at::TensorOptions(at::kInt).device(device));
-  Tensor sparse = sam_prompt_encoder.sparse(points, labels, image_size);
-  Tensor dense = prompt.mask.defined() ? sam_prompt_encoder.dense_mask(prompt.mask) : sam_prompt_encoder.dense_none();
-  Decoded d = sam_mask_decoder(c, level, dense_pe, sparse, dense, f);
-  Tensor chosen = sam_mask_decoder.choose(d, multimask); // [B]
+  const Tensor tokens = prompt.points.defined() ? sam_mask_decoder.tokens(sam_prompt_encoder.sparse(prompt.points, prompt.labels, image_size)) : tokens_without_points;
+  const Tensor dense = prompt.mask.defined() ? sam_prompt_encoder.dense_mask(prompt.mask) : sam_prompt_encoder.dense_none();
+  const Decoded d = sam_mask_decoder(c, level, dense_pe, tokens, dense, f);
+  if (c.probe.to) {
+    c.probe.result("ious4", d.ious);
+    c.probe.result("stability", sam_mask_decoder.stability(d));
+    c.probe.result("multimask", at::full({1}, multimask ? 1 : 0, at::kFloat));
+    c.probe.result("chosen", sam_mask_decoder.choose(d, multimask));
+  }
 
-  c.probe.result("ious4", d.ious);
-  c.probe.result("stability", d.stability);
-  c.probe.result("multimask", at::full({1}, multimask ? 1 : 0, at::kFloat));
-  c.probe.result("chosen", chosen);
-
-  const auto pick = [&](const Tensor &x, const Tensor &index) { // x [B, 4, ...] -> [B, ...]
-    std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end());
-    shape[1] = 1;
-    std::vector<int64_t> ones(shape.size(), 1);
-    ones[0] = b;
-    return x.gather(1, index.view(ones).expand(shape)).squeeze(1);
-  };
+  const kernels::Picked shown = multimask ? kernels::pick(d.masks, d.in_cells, d.ious, d.object_score_logits, d.tokens, no_obj_score)
+                                          : kernels::pick_these(sam_mask_decoder.choose(d, false), d.masks, d.in_cells, d.ious, d.object_score_logits,
+                                                                d.tokens, no_obj_score);
   SamHeads out;
-  Tensor appears = d.object_score_logits > 0; // [B, 1]
-  Tensor low = pick(d.masks, chosen).unsqueeze(1).to(at::kFloat);
-  out.low_logits = at::where(appears.view({b, 1, 1, 1}), low, at::full({}, no_obj_score, low.options()));
-  out.iou = pick(d.ious, chosen);
+  out.low_logits = shown.low;
+  out.iou = shown.iou;
   out.object_score_logits = d.object_score_logits;
-
   // Token 0 gives the pointer unless several masks were asked for, also when another token's mask is shown.
-  Tensor token = multimask ? pick(d.tokens, chosen) : d.tokens.select(1, 0);
-  Tensor present = appears.to(at::kFloat);
-  out.obj_ptr = present * obj_ptr_proj(token) + (1 - present) * no_obj_ptr;
+  const Tensor token = multimask ? shown.vector : d.tokens.select(1, 0);
+  out.obj_ptr = at::where(d.object_score_logits > 0, obj_ptr_proj(token).to(at::kFloat), no_obj_ptr);
   return out;
 }
 

@@ -51,6 +51,7 @@ struct Network {
   Tensor image_pos;                 // [1, hw, 256] sine encoding of the image grid
   Tensor attended_pos;              // a tenth of it, what memory attention adds to its input
   Tensor dense_pe;                  // [1, hw, 256] the decoder's encoding of it
+  Tensor tokens_without_points;     // [1, 8, 256] what the decoder's transformer starts from on a frame without a prompt
   Tensor memory_map_pos;            // [1, hw, 64]
   Tensor memory_pos_by_age;         // [7, m, 64]: row d - 1 for the frame d before, row 6 for the conditioning frame
   RotaryTables rope;

@@ -4,7 +4,8 @@
 #define VB_TORCH_TRANSFORMER_HPP
 
 #include "context.hpp"
-#include "layers.hpp"
+#include "joined.hpp"
+#include "kernels_decoder.hpp"
 
 #include <array>
 
@@ -16,27 +17,29 @@ struct AttentionLayer {
 
   // dim: of queries and output; kv_dim: of keys and values; inner: all heads together
   void load(const Loader &w, int64_t dim, int64_t kv_dim, int64_t inner, int64_t heads);
-  Tensor operator()(Context &c, const char *site, const Tensor &q, const Tensor &k, const Tensor &v) const;
+  Tensor of_projected(Context &c, const char *site, const Tensor &q, const Tensor &k, const Tensor &v) const; // [B, n, inner] -> [B, n, dim]
 };
 
 struct TwoWayBlock {
   AttentionLayer self_attn, cross_attn_token_to_image, cross_attn_image_to_token;
   LayerNorm norm1, norm2, norm3, norm4;
   Mlp mlp;
-  bool first = false; // its self-attention replaces the queries and sees no position
 
-  void load(const Loader &w, bool first);
-  void operator()(Context &c, Tensor &queries, Tensor &keys, const Tensor &query_pe, const Tensor &key_pe) const;
+  void load(const Loader &w);
 };
 
 struct TwoWayTransformer {
   std::array<TwoWayBlock, 2> layers;
   AttentionLayer final_attn_token_to_image;
   LayerNorm norm_final_attn;
+  // What reads the same tensor: tokens as they come; the image with its position; tokens after a layer's MLP with their
+  // position and without, by which the image looks at them and the next layer begins.
+  Joined of_input;
+  std::array<Joined, 2> of_image, of_posed, of_tokens;
 
   void load(const Loader &w);
-  // image [B, HW, 256], image_pe [1, HW, 256], tokens [B, n, 256] -> queries [B, n, 256], keys [B, HW, 256]
-  std::pair<Tensor, Tensor> operator()(Context &c, const Tensor &image, const Tensor &image_pe, const Tensor &tokens) const;
+  // image [B, HW, 256] with its position image_pe [1, HW, 256], tokens [B or 1, n, 256] -> queries [B, n, 256], keys [B, HW, 256]
+  std::pair<kernels::Tokens, kernels::Tokens> operator()(Context &c, const kernels::Tokens &image, const Tensor &image_pe, const Tensor &tokens) const;
 };
 
 } // namespace vb
