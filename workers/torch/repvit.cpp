@@ -1,6 +1,8 @@
 // RepViT trunk.
 #include "repvit.hpp"
 
+#include "fused_product.hpp"
+
 namespace vb {
 
 namespace {
@@ -52,7 +54,14 @@ void RepVitMlp::load(const Loader &w, int64_t dim)
   load_conv_norm(conv2, w.in("conv2"), 2 * dim, dim, 1);
 }
 
-Tensor RepVitMlp::operator()(const Tensor &x) const { return conv2.plus(conv1(x, Act::gelu), x); }
+Tensor RepVitMlp::operator()(const Tensor &x) const
+{
+  const Tensor hidden = conv1(x, Act::gelu);
+  if (!x.is_cuda())
+    return conv2.plus(hidden, x);
+  const auto rows = [](const Tensor &map) { return map.permute({0, 2, 3, 1}); };
+  return fused_product::linear(rows(hidden), conv2.weight.flatten(1), conv2.bias, Act::none, rows(x)).permute({0, 3, 1, 2});
+}
 
 void RepVitBlock::load(const Loader &w, int64_t dim, bool use_se)
 {
@@ -84,12 +93,19 @@ Tensor RepVitBlock::operator()(const Tensor &x) const
 void RepVitDownsample::load(const Loader &w, int64_t in, int64_t out)
 {
   pre_block.load(w.in("pre_block"), in, false);
-  load_conv_norm(spatial_downsample, w.in("spatial_downsample"), in, in, 3, 2, 1, in);
+  const Folded f = fold_conv_norm(w.in("spatial_downsample"), in, in, 3, in);
+  spatial_downsample.set(w, f.weight, f.bias, 2, 1, in);
+  if (kernels::usable(w.precision().device))
+    depthwise.emplace(f.weight.to(w.precision().device), f.bias.to(w.precision().device), 2);
   load_conv_norm(channel_downsample, w.in("channel_downsample"), in, out, 1);
   ffn.load(w.in("ffn"), out);
 }
 
-Tensor RepVitDownsample::operator()(const Tensor &x) const { return ffn(channel_downsample(spatial_downsample(pre_block(x)))); }
+Tensor RepVitDownsample::operator()(const Tensor &x) const
+{
+  const Tensor y = pre_block(x);
+  return ffn(channel_downsample(depthwise ? (*depthwise)(y) : spatial_downsample(y)));
+}
 
 void RepVitStage::load(const Loader &w, int64_t in, int64_t out, int depth)
 {
@@ -123,10 +139,19 @@ const char *RepVit::deviations(const Precision &p) const
   return p.autocast() ? "trunk: within a block sums and depthwise convolutions in float32, activations fused before rounding" : "";
 }
 
+// On a CUDA device bias and activation of a convolution are two more kernels, and its maps the largest of all.
+static Tensor with_gelu(const Conv2d &conv, const Tensor &x)
+{
+  if (!x.is_cuda())
+    return conv(x, Act::gelu);
+  const Tensor y = at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), conv.weight, {}, conv.stride, conv.padding);
+  return kernels::norm_gelu(y, conv.bias.view({1, -1, 1, 1}), {}, {}, 0, conv.weight.scalar_type());
+}
+
 std::array<Tensor, 4> RepVit::operator()(Context &, const Tensor &image) const
 {
   std::array<Tensor, 4> out;
-  Tensor x = stem_conv2(stem_conv1(image, Act::gelu));
+  Tensor x = stem_conv2(with_gelu(stem_conv1, image));
   for (size_t i = 0; i < stages.size(); i++)
     out[i] = x = stages[i](x);
   return out;

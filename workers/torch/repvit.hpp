@@ -38,6 +38,7 @@ struct RepVitBlock {
 struct RepVitDownsample {
   RepVitBlock pre_block;
   Conv2d spatial_downsample, channel_downsample;
+  std::optional<kernels::Depthwise> depthwise; // spatial_downsample by our kernel, where it runs
   RepVitMlp ffn;
   void load(const Loader &w, int64_t in, int64_t out);
   Tensor operator()(const Tensor &x) const;
