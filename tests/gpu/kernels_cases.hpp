@@ -50,6 +50,7 @@ void check_depthwise(Report &r);
 void check_excite(Report &r);
 void check_mask_map(Report &r);
 void check_recall(Report &r);
+void check_window_attention(Report &r);
 void check_tokens(Report &r);
 void check_pick(Report &r);
 void check_fused_product(Report &r);

@@ -288,3 +288,30 @@ void check_recall(Report &r)
             r.time(name, [&] { kernels::recall(bank, s.objects, out); }, [&] { kernels::plain::recall(bank, s.objects, out); });
         }
 }
+
+void check_window_attention(Report &r)
+{
+  // Hiera's windows at 1024 and 512, where queries are pooled, and lengths that fill neither a warp nor a chunk; q, k and v
+  // as they lie in one product
+  const struct {
+    int64_t n, heads, queries, keys, d;
+  } shapes[] = {{1024, 1, 64, 64, 96}, {1024, 2, 16, 16, 96}, {25, 4, 196, 196, 96}, {25, 8, 49, 49, 96}, {1024, 2, 64, 64, 56}, {25, 8, 196, 196, 56}, {1024, 2, 64, 64, 72},
+                {16, 8, 256, 256, 72}, {16, 16, 64, 64, 72}, {1024, 2, 16, 64, 96}, {1024, 4, 4, 16, 72}, {3, 2, 17, 33, 56}, {1, 1, 1, 1, 96}, {5, 3, 250, 256, 72}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
+      const std::vector<Tensor> parts = on_gpu({s.n, s.keys, 3, s.heads, s.d}, dtype).unbind(2);
+      const Tensor q = (s.queries == s.keys ? parts[0] : on_gpu({s.n, s.queries, s.heads, s.d}, dtype)).transpose(1, 2), k = parts[1].transpose(1, 2), v = parts[2].transpose(1, 2);
+      const std::string name = "windows " + shape_of(q) + ", " + std::to_string(s.keys) + " keys";
+      const auto exact = [](const Tensor &a, const Tensor &b, const Tensor &c) {
+        return std::get<0>(at::_scaled_dot_product_attention_math(a.to(at::kFloat), b.to(at::kFloat), c.to(at::kFloat)));
+      };
+      r.compare(name + " are taken", at::full({1}, kernels::takes_windows(q, k, v) ? 1.0 : 0.0), at::ones({1}), 0);
+      r.compare(name, kernels::window_attention(q, k, v), exact(q, k, v).to(dtype), rounding(dtype));
+      const Tensor strange = k.clone();
+      strange[0][0][0][0] = NAN; // all of that head's queries see it, no other head's
+      const Tensor seen = kernels::window_attention(q, strange, v);
+      r.compare(name + ", NaN", seen.isnan().to(at::kFloat), exact(q, strange, v).isnan().to(at::kFloat), 0);
+      if (s.n >= 16)
+        r.time(name, [&] { kernels::window_attention(q, k, v); }, [&] { at::_scaled_dot_product_flash_attention(q, k, v); });
+    }
+}

@@ -21,6 +21,7 @@ const std::vector<Group> groups = {
     {"squeeze and excitation", check_excite},
     {"mask maps", check_mask_map},
     {"recall", check_recall},
+    {"attention in windows", check_window_attention},
     {"decoder tokens", check_tokens},
     {"choice of a mask", check_pick},
     {"products by cuBLASLt", check_fused_product},

@@ -205,7 +205,7 @@ extern "C" vb_status vb_cuda_mask_map_next(void *out_dev, const void *x_dev, vb_
     if (down->in == 4)
       queue<T, 4, 16, 1>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
     else
-      queue<T, 16, 64, 4>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
+      queue<T, 16, 64, 8>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
   });
   return known ? vb_cuda::launched("mask map", err) : vb_fail(err, VB_EARG, "mask map on the device: dtype %d is none", (int)dtype);
 }

@@ -2,6 +2,7 @@
 #include "attention.hpp"
 
 #include "fused_attention.hpp"
+#include "kernels.hpp"
 
 #include <c10/util/Exception.h>
 
@@ -21,6 +22,7 @@ const char *backend_name(SdpBackend b)
   case SdpBackend::flash: return "flash";
   case SdpBackend::efficient: return "efficient";
   case SdpBackend::cudnn: return "cudnn";
+  case SdpBackend::fused: return "fused";
   default: return "math";
   }
 }
@@ -32,6 +34,7 @@ const char *op_name(SdpBackend b, bool cuda)
     return cuda ? "aten::_scaled_dot_product_flash_attention" : "aten::_scaled_dot_product_flash_attention_for_cpu";
   case SdpBackend::efficient: return "aten::_scaled_dot_product_efficient_attention";
   case SdpBackend::cudnn: return "aten::_scaled_dot_product_cudnn_attention";
+  case SdpBackend::fused: return "vb::window_attention";
   default: return "aten::_scaled_dot_product_attention_math";
   }
 }
@@ -117,12 +120,14 @@ constexpr int64_t max_exact_scores = 16 << 20;
 bool upstream_is_exact(const char *site) { return strncmp(site, "memory.", 7) == 0 || strncmp(site, "decoder.", 8) == 0; }
 
 // Backends that may be faster than libtorch's choice on a GPU.
-std::vector<SdpBackend> rivals(const Tensor &q, vb_require_flash require)
+std::vector<SdpBackend> rivals(const Tensor &q, const Tensor &k, const Tensor &v, vb_require_flash require)
 {
   if (q.scalar_type() == at::kFloat)
     return {SdpBackend::math};
   if (require == VB_FLASH_STRICT)
     return {SdpBackend::flash};
+  if (kernels::takes_windows(q, k, v))
+    return {SdpBackend::flash, SdpBackend::cudnn, SdpBackend::fused};
   return {SdpBackend::flash, SdpBackend::cudnn};
 }
 
@@ -158,7 +163,7 @@ SdpWay Attention::measured(const SdpWay &given, const Tensor &q, const Tensor &k
       return m.way;
     }
   measured_.push_back({shape, {}, 0});
-  measured_.back().way = fastest_way(given, rivals(q, require_), q, k, v, &measured_.back().ms);
+  measured_.back().way = fastest_way(given, rivals(q, k, v, require_), q, k, v, &measured_.back().ms);
   *ms = measured_.back().ms;
   return measured_.back().way;
 }

@@ -17,6 +17,7 @@ constexpr int64_t most_scores = 16 << 20; // of a part of queries: 64 MiB of flo
 Tensor whole(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
 {
   switch (b) {
+  case SdpBackend::fused: return kernels::window_attention(q, k, v);
   case SdpBackend::flash:
     return q.is_cuda() ? std::get<0>(at::_scaled_dot_product_flash_attention(q, k, v))
                        : std::get<0>(at::_scaled_dot_product_flash_attention_for_cpu(q, k, v));
@@ -77,6 +78,8 @@ std::vector<int> possible_parts(SdpBackend b, const Tensor &q, const Tensor &k)
     return {(int)std::min(q.size(2), (scores + most_scores - 1) / most_scores)};
   }
   std::vector<int> out = {1};
+  if (b == SdpBackend::fused)
+    return out;
   for (int parts : {2, 4, 8})
     if (k.size(2) % parts == 0 && k.size(2) / parts >= fewest_keys && kernels::usable(q.device()))
       out.push_back(parts);

@@ -5,7 +5,7 @@
 //
 // One object's attention to a full memory bank has too few query tiles to fill a large GPU; parts of the keys fill it,
 // each as a batch entry, and their results are merged by the logarithm of each part's sum of exponentials
-// (FlashDecoding). Which way is faster depends on device, dtype and shape, so it is measured.
+// (FlashDecoding). Hiera's windows are many short sequences, for which we have a kernel (kernels::window_attention). Which way is faster depends on device, dtype and shape, so it is measured.
 #ifndef VB_TORCH_ATTENTION_WAYS_HPP
 #define VB_TORCH_ATTENTION_WAYS_HPP
 
@@ -13,8 +13,8 @@
 
 namespace vb {
 
-// What F.scaled_dot_product_attention chooses among; the numbers are aten::_fused_sdp_choice's.
-enum class SdpBackend { math = 0, flash = 1, efficient = 2, cudnn = 3 };
+// What F.scaled_dot_product_attention chooses among, the numbers being aten::_fused_sdp_choice's; and our own kernel.
+enum class SdpBackend { math = 0, flash = 1, efficient = 2, cudnn = 3, fused = 100 };
 
 struct SdpWay {
   SdpBackend backend = SdpBackend::math;

@@ -82,6 +82,11 @@ Tensor max_pool(const Tensor &x);
 // part's sum of exponentials -> [..., d]
 Tensor merge_parts(const Tensor &parts, const Tensor &lse);
 
+// Attention of many short sequences, Hiera's windows, in half precision: q [n, heads, l, d], k and v [n, heads, m, d] ->
+// [n, heads, l, d], the transposed view of [n, l, heads, d]. Only on what takes_windows says.
+bool takes_windows(const Tensor &q, const Tensor &k, const Tensor &v);
+Tensor window_attention(const Tensor &q, const Tensor &k, const Tensor &v);
+
 // Depthwise convolution of channels-last maps, weights held as the kernel takes them.
 class Depthwise {
 public:
