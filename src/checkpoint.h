@@ -43,6 +43,8 @@ typedef struct vb_checkpoint vb_checkpoint;
  * itself; other entries beside those two are ignored. VB_EIO, VB_ENOMEM; VB_EFORMAT names what is wrong. */
 vb_status vb_checkpoint_open(vb_checkpoint **out, const char *path, vb_err *err);
 void vb_checkpoint_free(vb_checkpoint *c); /* tensors and keys die with it */
+/* Gives the pages of the file that were read back to the system; they are read again where they are wanted again. */
+void vb_checkpoint_forget_pages(const vb_checkpoint *c);
 size_t vb_checkpoint_count(const vb_checkpoint *c);
 const vb_tensor *vb_checkpoint_at(const vb_checkpoint *c, size_t i); /* in file order */
 const vb_tensor *vb_checkpoint_find(const vb_checkpoint *c, const char *key);

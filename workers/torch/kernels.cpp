@@ -10,6 +10,7 @@
 #include "rotary_cuda.h"
 
 #include <c10/cuda/CUDAGuard.h>
+#include <cuda_runtime_api.h>
 
 #include <array>
 #include <atomic>
@@ -65,9 +66,16 @@ bool usable(at::Device device)
   return answer > 0;
 }
 
+bool shares_memory(at::Device device)
+{
+  int integrated = 0;
+  return device.is_cuda() && cudaDeviceGetAttribute(&integrated, cudaDevAttrIntegrated, device.index()) == cudaSuccess && integrated;
+}
+
 #else
 
 bool usable(at::Device) { return false; }
+bool shares_memory(at::Device) { return false; }
 
 #endif
 

@@ -18,6 +18,9 @@ namespace vb::kernels {
 // Whether our kernels run on that device.
 bool usable(at::Device device);
 
+// Whether kernels reach the host's pinned memory as they do their own, because it is one memory (Jetson).
+bool shares_memory(at::Device device);
+
 // Decoded frames to network images, resized and normalised on the device.
 class Preprocess {
 public:

@@ -23,8 +23,10 @@ Tensor Linear::operator()(const Tensor &x, Act act) const
 {
   // In float32 oneDNN gains by the fused gelu alone; without it MKL's product is upstream's, to the bit.
   if (weight.is_cpu() && onednn::usable(weight.scalar_type()) && (weight.scalar_type() != at::kFloat || act == Act::gelu)) {
-    if (!packed.defined())
+    if (!packed.defined()) {
       packed = onednn::pack_linear(weight, x.numel() / x.size(-1));
+      weight = weight.new_empty({0}); // not twice in memory; its dtype and device are still asked for
+    }
     return onednn::linear(x.to(weight.scalar_type()).contiguous(), packed, bias, act);
   }
   if (weight.is_cuda() && act == Act::relu && bias.defined()) { // in the product's last step
@@ -111,8 +113,10 @@ static Tensor run(const Conv2d &c, const Tensor &x_in, Act act, const Tensor &re
 {
   const Tensor x = x_in.contiguous(at::MemoryFormat::ChannelsLast);
   if (c.weight.is_cpu() && onednn::usable(c.weight.scalar_type())) {
-    if (!c.packed.defined())
+    if (!c.packed.defined()) {
       c.packed = onednn::pack_conv(c.weight, c.stride, c.padding, c.groups, x.sizes());
+      c.weight = c.weight.new_empty({0}); // not twice in memory; its dtype and device are still asked for
+    }
     const bool fused = !residual.defined() || residual.scalar_type() == c.weight.scalar_type();
     Tensor y = onednn::conv(x.to(c.weight.scalar_type()), c.packed, c.bias, c.stride, c.padding, c.groups, act, fused ? residual : Tensor());
     return fused ? y : residual + y;

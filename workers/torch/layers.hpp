@@ -15,7 +15,7 @@ namespace vb {
 Tensor activate(const Tensor &x, Act act); // may overwrite x: what an op has just made
 
 struct Linear {
-  Tensor weight; // [out, in]
+  mutable Tensor weight; // [out, in]; empty once it is packed
   Tensor bias;   // [out], or none
   mutable Tensor packed; // on a CPU, from the first call on: weight in oneDNN's layout
 
@@ -60,7 +60,7 @@ struct LayerNorm2d {
 };
 
 struct Conv2d {
-  Tensor weight; // [out, in / groups, k, k]
+  mutable Tensor weight; // [out, in / groups, k, k]; empty once it is packed
   Tensor bias;   // [out]
   mutable Tensor packed; // on a CPU, from the first call on: weight in oneDNN's layout
   int64_t stride = 1, padding = 0, groups = 1;

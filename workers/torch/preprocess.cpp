@@ -9,7 +9,6 @@ Preprocess::Preprocess(int h, int w, int64_t image_size, int64_t batch, const Pr
   const auto bytes = at::TensorOptions(at::kByte);
   if (kernels::usable(precision.device)) {
     on_device_.emplace(h, w, image_size, batch, precision.device);
-    rgb_ = at::empty({batch, h, w, 3}, bytes.device(precision.device));
     return;
   }
   vb_err err;
@@ -36,6 +35,14 @@ void Preprocess::put(int64_t i, const uint8_t *rgb)
   }
   // Without the pinned memory's allocator knowing of it: the caller keeps the frame until the copy is over.
   const Tensor frame = at::from_blob(const_cast<uint8_t *>(rgb), {h_, w_, 3}, at::TensorOptions(at::kByte));
+  const at::Device device = precision_.device;
+  if (batch_ == 1 && frame.is_pinned() && kernels::shares_memory(device)) {
+    rgb_ = at::for_blob(const_cast<uint8_t *>(rgb), {1, h_, w_, 3}).options(at::TensorOptions(at::kByte).device(device)).target_device(device).make_tensor();
+    return;
+  }
+  if (!copies_.defined())
+    copies_ = at::empty({batch_, h_, w_, 3}, at::TensorOptions(at::kByte).device(device));
+  rgb_ = copies_;
   rgb_[i].copy_(frame, frame.is_pinned());
 }
 

@@ -25,7 +25,7 @@ private:
   int64_t h_, w_, size_, batch_;
   Precision precision_;
   std::optional<kernels::Preprocess> on_device_; // where our kernels run
-  Tensor rgb_;                                   // [batch, h, w, 3] bytes, there
+  Tensor rgb_, copies_;                          // [batch, h, w, 3] bytes, there: copies, or on unified memory one frame where it was decoded
 
   std::unique_ptr<vb_resizer, FreeResizer> resizer_; // elsewhere
   Tensor bytes_;                                     // [batch, S, S, 3] on the host

@@ -2,6 +2,9 @@
 #include "weights.hpp"
 
 #include <cstring>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace vb {
 
@@ -83,6 +86,12 @@ int64_t Weights::finish(const char *model)
     vb_err err;
     check(vb_checkpoint_check(file_.get(), specs.data(), specs.size(), model, &err), err);
   }
+  // What the weights were made from would lie in memory beside them, as mapped pages and as free chunks of the heap.
+  if (file_)
+    vb_checkpoint_forget_pages(file_.get());
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
   taken_.clear();
   const int64_t bytes = bytes_;
   bytes_ = 0;
