@@ -1,6 +1,7 @@
 /* Records of trials as rows; see record.h and sql/schema.sql. */
 #include "record.h"
 
+#include "noise.h"
 #include "stats.h"
 
 #include <math.h>
@@ -212,6 +213,28 @@ static vb_status put_telemetry(vb_db *db, int64_t trial, const vb_trial *t, vb_e
                      t->throttle_reasons, (int64_t)t->throttle_repeats, (int64_t)t->unified);
 }
 
+/* How the trial was warmed up, and how steady it then ran. */
+static vb_status put_steadiness(vb_db *db, int64_t trial, const vb_trial *t, vb_err *err)
+{
+    vb_noise noise;
+    vb_status st = vb_noise_of(&noise, t, err);
+
+    return st ? st : vb_db_run(db, err,
+                               "UPDATE trial SET warmup_frames_ms = ?2, warmup_frames = ?3, warmup_converged = nullif(?4, -1),"
+                               " n_steady = ?5, latency_spread = ?6, latency_drift = ?7 WHERE trial_id = ?1",
+                               "idiiidd", trial, t->warmup_frames_ms, (int64_t)t->warmup_frames, (int64_t)t->warmup_converged, noise.n,
+                               noise.spread, noise.drift);
+}
+
+/* What was expected of its memory, and what was done to make it fit. */
+static vb_status put_memory(vb_db *db, int64_t trial, const vb_trial *t, vb_err *err)
+{
+    return vb_db_run(db, err,
+                     "UPDATE trial SET estimate_device_bytes = nullif(?2, -1), estimate_rss_bytes = nullif(?3, -1), max_batch = ?4,"
+                     " oom_retries = ?5 WHERE trial_id = ?1",
+                     "iiiii", trial, t->estimate_device_bytes, t->estimate_rss_bytes, (int64_t)t->max_batch, (int64_t)t->oom_retries);
+}
+
 vb_status vb_record_done(vb_db *db, const vb_trial *t, const vb_record_source *from, vb_err *err)
 {
     int64_t video, variant, device, provenance, trial;
@@ -229,7 +252,8 @@ vb_status vb_record_done(vb_db *db, const vb_trial *t, const vb_record_source *f
                         variant, (int64_t)t->key.repetition)) ||
         (st = put_trial(&trial, db, video, variant, device, provenance, t, from, err)) ||
         (st = put_objects(db, trial, video, t, err)) || (st = put_stages(db, trial, t, err)) ||
-        (st = put_telemetry(db, trial, t, err)))
+        (st = put_telemetry(db, trial, t, err)) || (st = put_steadiness(db, trial, t, err)) ||
+        (st = put_memory(db, trial, t, err)))
         return st;
     return put_attention(db, trial, t, err);
 }

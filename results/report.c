@@ -13,11 +13,12 @@
 
 /* The columns of the view that the table shows. */
 enum { DEVICE, MODEL, PROMPT, SIZE, MODE, BANK, DTYPE, BASELINE, TRIALS, FAILED, VIDEOS, OBJECTS, JF, JF_DELTA, JF_LOW, JF_HIGH,
-       IOU, MEDIAN, P95, FPS, SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH, DEVICE_MIB, RSS_MIB, NONFINITE };
+       IOU, MEDIAN, P95, FPS, SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH, DEVICE_MIB, RSS_MIB, NONFINITE, NOISY };
 static const char select_rows[] =
     "SELECT device, model, prompt, image_size, mode, bank_dtype, dtype, baseline, n_trials, n_failed, n_videos, n_objects, jf,"
     " jf_delta, jf_delta_low, jf_delta_high, mask_iou, latency_median_ms, latency_p95_ms, fps, speedup, speedup_low,"
-    " speedup_high, peak_device_mib, peak_rss_mib, nonfinite FROM dtype_comparison";
+    " speedup_high, peak_device_mib, peak_rss_mib, nonfinite,"
+    " (SELECT sum(noisy) FROM noise n WHERE n.tag = c.tag AND n.device = c.device) FROM dtype_comparison c";
 
 static const char *const heads[] = {"model",  "prompt", "size",     "mode", "bank", "dtype",      "J&F %",    "vs float32",
                                     "mask IoU", "median ms", "p95 ms", "FPS", "speed-up", "device MiB", "host MiB", "videos",
@@ -37,11 +38,22 @@ static vb_status add(vb_grid *g, bool right, vb_err *err, const char *fmt, ...)
 }
 
 /* digits: after the point for values from 10 on; smaller ones get more, large ones none. */
-static vb_status add_number(vb_grid *g, double v, int digits, vb_err *err)
+static int number_digits(double v, int digits)
 {
     if (digits > 0 && digits < 3)
         digits += v > 0 && v < 1 ? 2 : v > 0 && v < 10 ? 1 : v >= 1000 ? -digits : 0;
-    return isnan(v) ? add(g, true, err, "-") : add(g, true, err, "%.*f", digits, v);
+    return digits;
+}
+
+static vb_status add_number(vb_grid *g, double v, int digits, vb_err *err)
+{
+    return isnan(v) ? add(g, true, err, "-") : add(g, true, err, "%.*f", number_digits(v, digits), v);
+}
+
+/* "12.3 ~": with trials among them whose times are noisy */
+static vb_status add_median(vb_grid *g, double v, bool noisy, vb_err *err)
+{
+    return noisy ? add(g, true, err, "%.*f ~", number_digits(v, 1), v) : add_number(g, v, 1, err);
 }
 
 static vb_status add_percent(vb_grid *g, double v, vb_err *err)
@@ -79,7 +91,7 @@ static vb_status add_row(vb_grid *g, sqlite3_stmt *s, vb_err *err)
     if ((st = add_percent(g, 100 * vb_db_real(s, JF), err)) ||
         (st = baseline ? add(g, true, err, "baseline")
                        : add_delta(g, vb_db_real(s, JF_DELTA), vb_db_real(s, JF_LOW), vb_db_real(s, JF_HIGH), 100, err)) ||
-        (st = add_number(g, vb_db_real(s, IOU), 4, err)) || (st = add_number(g, vb_db_real(s, MEDIAN), 1, err)) ||
+        (st = add_number(g, vb_db_real(s, IOU), 4, err)) || (st = add_median(g, vb_db_real(s, MEDIAN), sqlite3_column_int64(s, NOISY) > 0, err)) ||
         (st = add_number(g, vb_db_real(s, P95), 1, err)) || (st = add_number(g, vb_db_real(s, FPS), 1, err)) ||
         (st = add_ratio(g, vb_db_real(s, SPEEDUP), vb_db_real(s, SPEEDUP_LOW), vb_db_real(s, SPEEDUP_HIGH), err)) ||
         (st = add_number(g, vb_db_real(s, DEVICE_MIB), 0, err)) || (st = add_number(g, vb_db_real(s, RSS_MIB), 0, err)))
@@ -194,6 +206,12 @@ static const char nonfinite_lines[] =
     "SELECT tag || ' on ' || device || ': ' || nonfinite || ' NaN or Inf among its mask logits' FROM dtype_comparison"
     " WHERE nonfinite > 0";
 
+/* "~ tag on device: 2 of 6 trials are noisy: times spread up to 14 %, drift up to -7 %" */
+static const char noise_lines[] =
+    "SELECT tag || ' on ' || device || ': ' || sum(noisy) || ' of ' || count(*) || CASE count(*) WHEN 1 THEN ' trial is' ELSE ' trials are' END ||"
+    " ' noisy: frame times spread by up to ' || printf('%.0f', 100 * max(latency_spread)) || ' % and drift by up to ' ||"
+    " printf('%.0f', 100 * max(abs(latency_drift))) || ' % (view noise)' FROM noise GROUP BY device, tag HAVING sum(noisy) > 0";
+
 static const char deviation_lines[] =
     "SELECT DISTINCT a.tag || ': ' || p.deviation FROM done t JOIN variant a USING (variant_id)"
     " JOIN provenance p USING (provenance_id) WHERE p.deviation <> '' ORDER BY 1";
@@ -204,7 +222,7 @@ static vb_status print_notes(vb_db *db, int64_t n_new, FILE *to, vb_err *err)
     vb_status st;
 
     if ((st = print_lines(db, attention_lines, "attention  ", to, err)) || (st = print_lines(db, deviation_lines, "deviation  ", to, err)) ||
-        (st = print_lines(db, nonfinite_lines, "note: ", to, err)) || (st = print_lines(db, missing_lines, "note: ", to, err)) ||
+        (st = print_lines(db, nonfinite_lines, "note: ", to, err)) || (st = print_lines(db, noise_lines, "~ ", to, err)) || (st = print_lines(db, missing_lines, "note: ", to, err)) ||
         (st = vb_db_int(&failures, NULL, db, err, "SELECT count(*) FROM failures", "")) ||
         (st = print_lines(db, failure_lines, "not measured: ", to, err)) ||
         (st = vb_db_int(&pairs, NULL, db, err, "SELECT count(*) FROM comparison", "")))

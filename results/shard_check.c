@@ -89,6 +89,10 @@ static vb_status check_rest(const vb_trial *t, vb_err *err)
         return vb_fail(err, VB_EFORMAT, "shard: a number from telemetry is out of range");
     if (t->h < 1 || t->w < 1 || t->h > VB_MAX_SIDE || t->w > VB_MAX_SIDE)
         return vb_fail(err, VB_EFORMAT, "shard: a video of %d x %d pixels", t->h, t->w);
+    if (!time_ok(t->warmup_frames_ms) || t->warmup_frames < 0 || t->warmup_converged < -1 || t->warmup_converged > 1)
+        return vb_fail(err, VB_EFORMAT, "shard: a number of the warm-up is out of range");
+    if (t->estimate_device_bytes < -1 || t->estimate_rss_bytes < -1 || t->max_batch < 0 || t->oom_retries < 0)
+        return vb_fail(err, VB_EFORMAT, "shard: a number of the trial's memory is out of range");
     if (t->n_video_frames < 0 || t->order_in_block < 0 || t->threads < 0 || t->clicks < 0 || !time_ok(t->warmup_ms) ||
         !time_ok(t->wall_ms) || t->peak_device_bytes < -1 || t->peak_rss_bytes < -1 || t->weights_bytes < -1 ||
         t->holes_filled < -1 || t->sprinkles_removed < -1)

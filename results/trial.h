@@ -111,10 +111,17 @@ typedef struct {
     int32_t threads;      /* CPU threads of the engine */
     int32_t clicks;       /* per object: the first one and corrective ones; 0: the prompt is a box or a mask */
     double warmup_ms;     /* configure + warm-up frames before the trial; not inside any number below */
+    double warmup_frames_ms;  /* of it, the frames */
+    int32_t warmup_frames;
+    int32_t warmup_converged; /* 1: until times fell no more; 0: a bound ended it before; -1: a fixed number was asked for */
     double wall_ms;       /* first decode to last score */
     int64_t peak_device_bytes; /* -1: not told */
     int64_t peak_rss_bytes;    /* -1: not told */
     int64_t weights_bytes;
+    int64_t estimate_device_bytes; /* what peak_device_bytes was expected to be; -1: on a CPU */
+    int64_t estimate_rss_bytes;    /* likewise peak_rss_bytes */
+    int32_t max_batch;    /* objects in one pass at most, as it ran */
+    int32_t oom_retries;  /* tries before this one that ran out of memory, each with twice the max_batch */
     int64_t holes_filled; /* pixels changed by hole filling, -1: off */
     int64_t sprinkles_removed; /* pixels changed by sprinkle removal, -1: off */
 

@@ -2,6 +2,7 @@
 #include "estimate.h"
 
 #include "cost.h"
+#include "memory_estimate.h"
 #include "models.h"
 
 #include <math.h>
@@ -178,6 +179,26 @@ static int setup_of(const vb_options *o, const vb_setup *s)
     return i;
 }
 
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void add_memory(vb_setup_estimate *s, const vb_variant *t, const vb_video *v, const vb_options *o)
+{
+    vb_memory_case c = {.model = t->setup.model, .image_size = t->setup.image_size, .dtype = t->dtype, .bank = t->bank, .cuda = true,
+                        .h = v->h, .w = v->w, .n_frames = v->n_frames, .n_objects = v->n_masklets,
+                        .max_batch = vb_options_batch(o, true, v->n_masklets), .batch_frames = vb_options_batch_frames(o, true, t->mode)};
+    vb_memory_estimate e = vb_memory_estimate_of(&c);
+
+    s->cuda_bytes = larger(s->cuda_bytes, e.device_bytes);
+    s->cuda_host_bytes = larger(s->cuda_host_bytes, e.rss_bytes);
+    c.cuda = false;
+    c.max_batch = vb_options_batch(o, false, v->n_masklets);
+    c.batch_frames = vb_options_batch_frames(o, false, t->mode);
+    s->cpu_bytes = larger(s->cpu_bytes, vb_memory_estimate_of(&c).rss_bytes);
+}
+
 /* Counts of one block and, in cost[setup][dtype], what is left of it. */
 static void add_block(vb_setup_estimate *s, double cost[VB_DTYPE_COUNT], const vb_block *b, const vb_video *v,
                       const vb_options *o, const vb_recorded *records, int n)
@@ -190,6 +211,7 @@ static void add_block(vb_setup_estimate *s, double cost[VB_DTYPE_COUNT], const v
         vb_trial_status status = status_of(&b->trials[t], records, n);
         bool failed = status == VB_TRIAL_FAILED || status == VB_TRIAL_QUARANTINED;
 
+        add_memory(s, &b->trials[t].variant, v, o);
         s->n_trials++;
         s->n_frames += v->n_frames;
         s->n_done += status == VB_TRIAL_DONE;

@@ -21,6 +21,8 @@ typedef struct {
     int64_t n_left;                     /* trials that the run would do */
     int64_t n_frames, n_frames_left;    /* summed over trials */
     double result_bytes;                /* that n_left will add */
+    int64_t cuda_bytes, cuda_host_bytes; /* memory that the largest trial takes on a CUDA device, and its engine beside it */
+    int64_t cpu_bytes;                   /* and on a CPU */
 } vb_setup_estimate;
 
 typedef struct {

@@ -18,6 +18,8 @@ const char *vb_outcome_of_error(const char *code, const char *reason)
 {
     bool cuda = !strcmp(code, vb_status_name(VB_ECUDA)) || strcasestr(reason, "cuda");
 
+    if (!strncmp(reason, "memory guard: ", 14))
+        return "too_large";
     if (vb_outcome_driver_oom(reason))
         return "oom_device";
     if (!strcmp(code, vb_status_name(VB_ENOMEM)) || strcasestr(reason, "out of memory"))

@@ -2,6 +2,7 @@
  *   done, adopted      the result is recorded; adopted: by recovery, from a shard that had no row
  *   error              the model or the program refused, and said why
  *   bad_input          so did a decoder or a check of the video
+ *   too_large          by its estimate it does not fit into free memory (workers/memory_guard.h); it was not begun
  *   oom_host, oom_device, cuda
  *   signal, exit       the engine died without a word
  *   hang               it said nothing for too long

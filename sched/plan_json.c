@@ -33,12 +33,14 @@ static json_t *setups_json(const vb_findings *f)
         vb_plan_checkpoint(checkpoint, &problem, f->o, setup);
         vb_plan_lack(&lack, setup);
         json_array_append_new(
-            all, json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s?, s:s?, s:s?}", "model", setup->model,
+            all, json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s?, s:s?, s:s?}", "model", setup->model,
                            "prompt", vb_prompt_kind_name(setup->prompt), "image_size", setup->image_size, "n_videos",
                            s->n_videos, "n_objects", s->n_objects, "n_trials", (json_int_t)s->n_trials, "n_done",
                            (json_int_t)s->n_done, "n_failed", (json_int_t)s->n_failed, "n_to_do", (json_int_t)s->n_left,
                            "n_frames", (json_int_t)s->n_frames, "n_frames_to_do", (json_int_t)s->n_frames_left,
-                           "result_bytes", (json_int_t)s->result_bytes, "by_device", hours_of(f->e, i), "checkpoint",
+                           "result_bytes", (json_int_t)s->result_bytes, "cuda_bytes",
+                           (json_int_t)s->cuda_bytes, "cuda_host_bytes", (json_int_t)s->cuda_host_bytes, "cpu_bytes",
+                           (json_int_t)s->cpu_bytes, "by_device", hours_of(f->e, i), "checkpoint",
                            *checkpoint ? checkpoint : NULL, "missing", problem.msg[0] ? problem.msg : NULL,
                            "build_lacks", lack.msg[0] ? lack.msg : NULL));
     }

@@ -26,6 +26,12 @@ static const char *bytes_text(char out[24], double bytes)
     return out;
 }
 
+/* "-": the setup takes none */
+static const char *memory_text(char out[24], int64_t bytes)
+{
+    return bytes > 0 ? bytes_text(out, (double)bytes) : "-";
+}
+
 static const char *hours_text(char out[24], double seconds)
 {
     double h = seconds / 3600;
@@ -41,20 +47,20 @@ static void print_setups(const vb_findings *f)
 {
     const vb_options *o = f->o;
     const vb_device_estimate *d = &f->e->devices[0];
-    char checkpoint[PATH_MAX], hours[24], bytes[24];
+    char checkpoint[PATH_MAX], hours[24], bytes[24], cuda[24], cpu[24];
     vb_err problem;
 
-    printf("%-14s %-6s %5s %7s %8s %8s %8s %10s %9s %-8s %9s  %s\n", "model", "prompt", "size", "videos", "objects", "trials",
-           "to do", "frames", "hours", "by", "results", "checkpoint");
+    printf("%-14s %-6s %5s %7s %8s %8s %8s %10s %9s %-8s %9s %8s %8s  %s\n", "model", "prompt", "size", "videos", "objects", "trials",
+           "to do", "frames", "hours", "by", "results", "CUDA", "CPU", "checkpoint");
     for (int i = 0; i < f->e->n_setups; i++) {
         const vb_setup_estimate *s = &f->e->setups[i];
         const vb_setup *setup = &o->setups[i];
 
         vb_plan_checkpoint(checkpoint, &problem, o, setup);
-        printf("%-14s %-6s %5d %7d %8d %8lld %8lld %10lld %9s %-8s %9s  %s\n", setup->model, vb_prompt_kind_name(setup->prompt),
+        printf("%-14s %-6s %5d %7d %8d %8lld %8lld %10lld %9s %-8s %9s %8s %8s  %s\n", setup->model, vb_prompt_kind_name(setup->prompt),
                setup->image_size, s->n_videos, s->n_objects, (long long)s->n_trials, (long long)s->n_left,
                (long long)s->n_frames_left, hours_text(hours, d->seconds[i]), vb_basis_name(d->basis[i]),
-               bytes_text(bytes, s->result_bytes), problem.msg[0] ? "missing" : *checkpoint ? checkpoint : "none needed");
+               bytes_text(bytes, s->result_bytes), memory_text(cuda, s->cuda_bytes), memory_text(cpu, s->cpu_bytes), problem.msg[0] ? "missing" : *checkpoint ? checkpoint : "none needed");
     }
 }
 
@@ -131,6 +137,7 @@ static void print_totals(const vb_findings *f)
         print_hours(f, &e->devices[i]);
     printf("bytes: %s of frames and masks, read by each trial anew;", bytes_text(bytes, (double)f->data_bytes));
     printf(" about %s of results\n", bytes_text(bytes, e->result_bytes));
+    puts("memory: CUDA, of the device, and CPU, of the host, are what the largest trial of a setup takes, as far as can be told before");
 }
 
 void vb_plan_print_text(const vb_findings *f)

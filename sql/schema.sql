@@ -130,10 +130,20 @@ CREATE TABLE trial (
   timed_ms          REAL,        -- fps = 1000 n_timed / timed_ms
   fps               REAL,
   wall_ms           REAL,
-  warmup_ms         REAL,
+  warmup_ms         REAL,        -- loading, casting and warm-up frames
+  warmup_frames_ms  REAL,        -- of it, the frames
+  warmup_frames     INTEGER,
+  warmup_converged  INTEGER,     -- 1: until times fell no more; 0: a bound ended it before; NULL: a fixed number of frames
+  n_steady          INTEGER,     -- frames with the same work: what latency_spread and latency_drift are of
+  latency_spread    REAL,        -- interquartile range over median
+  latency_drift     REAL,        -- last third less first third, over median
   peak_device_bytes INTEGER,
   peak_rss_bytes    INTEGER,
   weights_bytes     INTEGER,
+  estimate_device_bytes INTEGER, -- of peak_device_bytes, made before the trial; NULL: on a CPU
+  estimate_rss_bytes    INTEGER, -- of peak_rss_bytes
+  max_batch         INTEGER,     -- objects in one pass at most, as it ran
+  oom_retries       INTEGER,     -- tries before this one that ran out of memory, each with twice the max_batch
   energy_j          REAL,        -- of power_source, from the first frame's start to the last frame's end
   idle_j            REAL,        -- its part that the device takes with nothing to do
   power_mean_w      REAL,
@@ -211,8 +221,8 @@ CREATE TABLE attempt (
   ended_utc   TEXT NOT NULL,
   host        TEXT NOT NULL,
   device      TEXT NOT NULL,
-  outcome     TEXT NOT NULL,    -- 'done', 'adopted', 'error', 'bad_input', 'oom_host', 'oom_device', 'cuda', 'signal',
-                                -- 'exit', 'hang', 'refused', 'no_start'
+  outcome     TEXT NOT NULL,    -- 'done', 'adopted', 'error', 'bad_input', 'too_large', 'oom_host', 'oom_device', 'cuda',
+                                -- 'signal', 'exit', 'hang', 'refused', 'no_start'
   detail      TEXT NOT NULL,
   signal      INTEGER,
   exit_code   INTEGER,

@@ -211,6 +211,31 @@ JOIN device_class c ON c.device_class_id = t.device_class_id
 GROUP BY t.variant_id, t.device_class_id
 ORDER BY c.label, a.tag;
 
+-- How steady each trial's frames were: `noisy` 1 where their times say less than they seem to (METRICS.md, "Noise"). The stub's
+-- microseconds are the operating system's.
+CREATE VIEW noise AS
+SELECT c.label AS device, a.tag, v.video, t.repetition, t.n_steady, t.latency_spread, t.latency_drift,
+       CASE WHEN a.model <> 'stub' THEN t.latency_spread > 0.10 OR abs(t.latency_drift) > 0.05 END AS noisy,
+       t.throttled, t.warmup_frames, t.warmup_frames_ms, t.warmup_converged, t.trial_id
+FROM done t
+JOIN variant a USING (variant_id)
+JOIN video v USING (video_id)
+JOIN device_class c ON c.device_class_id = t.device_class_id
+ORDER BY c.label, a.tag, v.video, t.repetition;
+
+-- Memory of each trial, 2^20 bytes: the measured peak, what it was expected to be, and estimate over peak.
+CREATE VIEW memory AS
+SELECT c.label AS device, a.tag, v.video, t.repetition, t.n_objects, t.max_batch, t.oom_retries, t.unified,
+       t.peak_device_bytes / 1048576.0 AS peak_device_mib, t.estimate_device_bytes / 1048576.0 AS estimate_device_mib,
+       1.0 * t.estimate_device_bytes / t.peak_device_bytes AS device_ratio,
+       t.peak_rss_bytes / 1048576.0 AS peak_rss_mib, t.estimate_rss_bytes / 1048576.0 AS estimate_rss_mib,
+       1.0 * t.estimate_rss_bytes / t.peak_rss_bytes AS rss_ratio, t.trial_id
+FROM done t
+JOIN variant a USING (variant_id)
+JOIN video v USING (video_id)
+JOIN device_class c ON c.device_class_id = t.device_class_id
+ORDER BY c.label, a.tag, v.video, t.repetition;
+
 -- Which attention kernel ran at each site, and where it was not flash, why.
 CREATE VIEW attention_proof AS
 SELECT c.label AS device, a.tag, a.model, a.dtype, t.site, t.dtype AS site_dtype, t.backend, t.op, t.reason,

@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "cli.h"
+#include "memory_estimate.h"
 #include "models.h"
 
 #include <stdlib.h>
@@ -40,6 +41,8 @@ static json_t *get_rule(const void *p)
     return json_string(vb_point_rule_name(((const vb_options *)p)->point_rule));
 }
 
+enum { BATCH_FRAMES_CUDA = 8 };
+
 /* A word out of a small table, by its index. */
 static vb_status word(int *out, const char *option, const char *const *words, int n, const char *value, vb_err *err)
 {
@@ -59,6 +62,7 @@ static vb_status word(int *out, const char *option, const char *const *words, in
 static const char *const save_words[] = {"annotated", "all", "none"};
 static const char *const post_words[] = {"auto", "cuda", "cpu", "off"};
 static const char *const objects_words[] = {"together", "separate"};
+static const char *const guard_words[] = {"on", "off"};
 static const char *const throttle_words[] = {"mark", "wait", "repeat"};
 static const char *const flash_words[] = {"no", "any", "strict"};
 
@@ -75,6 +79,7 @@ static const char *const flash_words[] = {"no", "any", "strict"};
 WORD_OPTION(save, save_masks, vb_save_masks, "save-masks", save_words)
 WORD_OPTION(post, postprocess, vb_postprocess, "postprocess", post_words)
 WORD_OPTION(objects, objects, vb_objects, "objects", objects_words)
+WORD_OPTION(guard, memory_guard, vb_memory_guard_mode, "memory-guard", guard_words)
 WORD_OPTION(throttle, on_throttle, vb_on_throttle, "on-throttle", throttle_words)
 WORD_OPTION(flash_word, require_flash, int, "require-flash", flash_words)
 
@@ -116,6 +121,20 @@ const char *vb_objects_name(vb_objects o)
     return objects_words[o];
 }
 
+int vb_options_batch(const vb_options *o, bool cuda, int n_objects)
+{
+    int batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : o->max_batch > 0 ? o->max_batch : vb_default_batch(cuda);
+
+    return batch < n_objects ? batch : n_objects;
+}
+
+int vb_options_batch_frames(const vb_options *o, bool cuda, vb_mode mode)
+{
+    if (mode != VB_OFFLINE)
+        return 1;
+    return o->batch_frames > 0 ? o->batch_frames : cuda ? BATCH_FRAMES_CUDA : 1; /* a CPU gains nothing */
+}
+
 /* The numbers of clicks that SAM 2 is evaluated with. */
 static vb_status set_clicks(void *p, const char *value, vb_err *err)
 {
@@ -154,6 +173,8 @@ static const vb_opt table[] = {
     VB_ROW_CALL(set_rule, get_rule, "point-rule", NULL, "RULE", "center (default): farthest from the mask's edge; centroid: mean of its pixels", .fixed = true),
     VB_ROW_CALL(set_clicks, get_clicks, "clicks", NULL, "N", "clicks on the conditioning frame of point prompts: 1 (default), 3 or 5; each after the first\ncorrects the mask shown, by SAM 2's rule", .fixed = true),
     VB_ROW_CALL(set_objects, get_objects, "objects", NULL, "HOW", "together (default): as many objects of a video in one pass as the model takes; separate: one by one", .fixed = true),
+    VB_ROW_INT(vb_options, max_batch, 0, 1024, "max-batch", NULL, "N", "objects in one pass at most (default 0: 16 on CUDA, 1 on a CPU); halved where memory does not do", .fixed = true),
+    VB_ROW_CALL(set_guard, get_guard, "memory-guard", NULL, "WHICH", "on (default): a trial that by its estimate does not fit into free memory fails without being\nstarted; off", .fixed = false),
     VB_ROW_INT(vb_options, fill_hole_area, 0, 1000000, "fill-hole-area", NULL, "N", "fill holes of at most N pixels at a quarter of the image size (default 8, as upstream; 0: off)", .fixed = true),
     VB_ROW_INT(vb_options, sprinkle_area, 0, 1000000, "sprinkle-area", NULL, "N", "remove sprinkles, spots of at most N pixels at a quarter of the image size, after the holes (default 0: off, as upstream)", .fixed = true),
     {.name = "non-overlap", .help = "each pixel to the object of the greatest logit alone (default: masks may overlap)", .type = VB_OPT_FLAG, .offset = offsetof(vb_options, non_overlap), .fixed = true},
@@ -161,7 +182,7 @@ static const vb_opt table[] = {
     VB_ROW_CALL(set_flash, get_flash_word, "require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused (strict: FlashAttention alone)", .fixed = false),
     VB_ROW_CALL(set_save, get_save, "save-masks", NULL, "WHICH", "masks kept in the results: annotated (default), all, none", .fixed = false),
     VB_ROW_INT(vb_options, save_overlays, 0, 10000, "save-overlays", NULL, "N", "pictures of masks over frames per trial (default 0)", .fixed = false),
-    VB_ROW_INT(vb_options, warmup_frames, -1, 1000, "warmup-frames", NULL, "N", "frames tracked and thrown away before each trial; -1 (default): 2 on a CPU, on CUDA 24, so that every shape of a frame's work has its graph", .fixed = false),
+    VB_ROW_INT(vb_options, warmup_frames, -1, 1000, "warmup-frames", NULL, "N", "frames tracked and thrown away before each trial; -1 (default): until their times fall no more, on CUDA after every\nshape of a frame's work has its graph; at most 30 s", .fixed = false),
     VB_ROW_INT(vb_options, batch_frames, 0, 256, "batch-frames", NULL, "N", "offline: frames in one pass of the image encoder (default 0: 8 on CUDA, 1 on a CPU)", .fixed = true),
     {.name = "eager", .help = "CUDA: kernels launched one by one and attention by libtorch's choice; no graphs, nothing measured", .type = VB_OPT_FLAG, .offset = offsetof(vb_options, eager), .fixed = true},
     VB_ROW_TEXT(vb_options, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),

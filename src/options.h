@@ -15,6 +15,8 @@ typedef enum { VB_THROTTLE_MARK, VB_THROTTLE_WAIT, VB_THROTTLE_REPEAT } vb_on_th
 typedef enum { VB_POST_AUTO, VB_POST_CUDA, VB_POST_CPU, VB_POST_OFF } vb_postprocess;
 typedef enum { VB_OBJECTS_TOGETHER, VB_OBJECTS_SEPARATE } vb_objects; /* separate: each by itself through the network */
 
+typedef enum { VB_GUARD_ON, VB_GUARD_OFF } vb_memory_guard_mode;
+
 /* Everything a run is told. Strings are borrowed from argv. */
 typedef struct {
     const char *split_dir, *split_name;
@@ -29,6 +31,8 @@ typedef struct {
     vb_point_rule point_rule;
     int clicks;         /* on the conditioning frame of a point prompt: the first one and corrective ones; 1, 3 or 5 */
     vb_objects objects;
+    int max_batch;      /* objects in one pass at most; 0: by device */
+    vb_memory_guard_mode memory_guard;
     int fill_hole_area, sprinkle_area; /* pixels at a quarter of the image size; 0: off */
     bool non_overlap;           /* a pixel is at most one object's */
     vb_postprocess postprocess; /* which implementation fills holes and removes sprinkles */
@@ -75,6 +79,11 @@ void vb_options_help_with(FILE *to, const char *usage, const char *about, const 
 vb_status vb_postprocess_parse(int *out, const char *value, vb_err *err);
 vb_status vb_objects_parse(int *out, const char *value, vb_err *err);
 const char *vb_objects_name(vb_objects o);
+
+/* Objects in one pass that the options ask for on a device, of n_objects in the video. */
+int vb_options_batch(const vb_options *o, bool cuda, int n_objects);
+/* And frames in one pass of the image encoder. */
+int vb_options_batch_frames(const vb_options *o, bool cuda, vb_mode mode);
 
 /* The record: a JSON object of every option by canonical name, malloc'ed. */
 vb_status vb_options_json(char **out, const vb_options *o, vb_err *err);

@@ -174,18 +174,28 @@ void vb_limit_memory(vb_device device)
     setrlimit(RLIMIT_DATA, &l);
 }
 
-int64_t vb_peak_rss_bytes(void)
+static int64_t status_bytes(const char *name)
 {
     FILE *f = fopen("/proc/self/status", "r");
     char line[256];
     long long kib = -1;
 
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "VmHWM: %lld kB", &kib) == 1)
+        if (!strncmp(line, name, strlen(name)) && sscanf(line + strlen(name), "%lld kB", &kib) == 1)
             break;
     if (f)
         fclose(f);
     return kib < 0 ? -1 : (int64_t)kib * 1024;
+}
+
+int64_t vb_peak_rss_bytes(void)
+{
+    return status_bytes("VmHWM:");
+}
+
+int64_t vb_own_bytes(void)
+{
+    return status_bytes("RssAnon:");
 }
 
 void vb_reset_peak_rss(void)

@@ -40,6 +40,8 @@ void vb_limit_memory(vb_device device);
 
 /* Peak resident set since the last reset (-1: not told by this kernel). */
 int64_t vb_peak_rss_bytes(void);
+/* What is resident now and no file's page, which the kernel counts as available while it is mapped too. -1: not told. */
+int64_t vb_own_bytes(void);
 void vb_reset_peak_rss(void);
 
 #endif

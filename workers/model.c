@@ -32,6 +32,18 @@ void vb_backend_describe(vb_backend_info *out, vb_device device)
     memset(out, 0, sizeof *out);
 }
 
+int64_t vb_backend_free_bytes(vb_device device)
+{
+    (void)device;
+    return -1;
+}
+
+int64_t vb_backend_held_bytes(vb_device device)
+{
+    (void)device;
+    return -1;
+}
+
 const char *vb_backend_hole_filling(vb_device device, vb_err *why)
 {
     (void)device;

@@ -83,7 +83,7 @@ typedef struct {
     bool non_overlap;               /* each pixel belongs to the object of the greatest logit alone */
     int ahead;                      /* frames that one call of ahead() brings at most; 0 and 1: one */
     vb_frame_times *times;          /* [n_frames], the caller's; all is in it when end has returned. NULL: not wanted */
-    int max_batch;                  /* objects in one forward pass; 0: the model's choice, 1: each by itself */
+    int max_batch;                  /* objects in one forward pass; 0: vb_default_batch, 1: each by itself */
     const vb_probe *probe;          /* NULL: none */
 } vb_clip;
 
@@ -164,6 +164,10 @@ typedef struct {
     int n_devices; /* CUDA devices visible */
 } vb_backend_info;
 void vb_backend_describe(vb_backend_info *out, vb_device device);
+
+/* Device memory for this process: what is free and what its allocator holds already; -1: not told. Starts CUDA on that device. */
+int64_t vb_backend_free_bytes(vb_device device);
+int64_t vb_backend_held_bytes(vb_device device); /* the latter alone */
 
 /* What fills holes on the device: "cuda", our own kernel, or "cpu"; then why (may be NULL) says what the kernel lacks.
  * Starts CUDA on that device. */

@@ -12,12 +12,14 @@
  * Faults for the tests of everything that must survive an engine: SAVBENCH_STUB_FAULT=ACTION:WIDTH:FRAME[:FILE]
  * acts at frame FRAME of each video that is WIDTH pixels wide (0: any). ACTION is kill, segv, abort, stop (signals
  * to this process), exit (status 7), fail (step fails), sleep (a second per frame from FRAME on). With FILE it happens
- * only when FILE does not exist yet; it is created first, so that the next process passes. */
+ * only when FILE does not exist yet; it is created first, so that the next process passes.
+ * SAVBENCH_STUB_BATCH=N: memory does for N objects in a pass; with more it runs out of it on the second frame of a clip. */
 #include "model.h"
 
 #include "timing.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,6 +43,8 @@ struct vb_model {
     bool *prompted;
     const uint8_t **given; /* [2 * clip.ahead], by frame modulo that: pixels of frames given ahead and not yet stepped */
     int n_given, next_given;
+    int batch; /* that memory does for */
+    int n_steps;
 };
 
 static vb_status parse_fault(fault *f, const char *spec, vb_err *err)
@@ -106,6 +110,7 @@ static vb_status stub_open(vb_model **out, const vb_model_config *config, vb_err
         free(m);
         return st;
     }
+    m->batch = getenv("SAVBENCH_STUB_BATCH") ? atoi(getenv("SAVBENCH_STUB_BATCH")) : INT_MAX;
     *out = m;
     return VB_OK;
 }
@@ -141,6 +146,7 @@ static vb_status stub_begin(vb_model *m, const vb_clip *clip, vb_err *err)
         return vb_fail(err, VB_ENOMEM, "stub model: %d objects", clip->n_objects);
     }
     m->clip = *clip;
+    m->n_steps = 0;
     return VB_OK;
 }
 
@@ -241,6 +247,8 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
             return vb_fail(err, VB_EMODEL, "stub: frame %d is not what was given ahead", frame->frame_idx);
         m->n_given--;
     }
+    if (m->n_steps++ == 1 && m->clip.max_batch > m->batch)
+        return vb_fail(err, VB_ENOMEM, "stub: memory does for %d objects in a pass, not for %d", m->batch, m->clip.max_batch);
     for (int i = 0; i < m->clip.n_objects; i++) {
         vb_object_out *o = &out->objects[i];
 

@@ -8,6 +8,7 @@
 #include "checkpoint.h"
 #include "engine_env.h"
 #include "hash.h"
+#include "memory_guard.h"
 #include "nvml.h"
 #include "feed.h"
 #include "scene.h"
@@ -15,6 +16,7 @@
 #include "telemetry.h"
 #include "timing.h"
 #include "version.h"
+#include "warmup.h"
 
 #include <limits.h>
 #include <math.h>
@@ -26,9 +28,7 @@
 
 enum {
     DECODE_THREADS = 8, /* at most: a GPU takes frames faster than one thread decodes them */
-    BATCH_CUDA = 8,     /* offline: frames in one pass of the image encoder */
-    WARM_UP_CPU = 2,   /* frames */
-    WARM_UP_CUDA = 24, /* until the bank is full: from then on a frame's work has the same shapes */
+    STUB_WARM_UP = 2,   /* frames: it has nothing to warm */
     IDLE_MS = 500,       /* watched at a time for idle power, before the first weights are loaded */
     COOLING_MS = 600000, /* the longest wait for a throttled device */
     MAX_REPEATS = 2
@@ -46,17 +46,14 @@ struct vb_pipeline {
     const vb_model_ops *ops; /* NULL: none */
     vb_model *model;
     vb_setup setup;
+    int max_batch; /* of the trial at hand */
     char checkpoint_model[32]; /* whose hash is in `from` */
 };
 
 /* Frames that the model gets in one call. */
 static int batch_of(const vb_pipeline *p, vb_mode mode)
 {
-    if (mode != VB_OFFLINE || !p->ops->ahead)
-        return 1;
-    if (p->options.batch_frames > 0)
-        return p->options.batch_frames;
-    return p->device.kind == VB_DEVICE_CUDA ? BATCH_CUDA : 1; /* a CPU gains nothing */
+    return p->ops->ahead ? vb_options_batch_frames(&p->options, p->device.kind == VB_DEVICE_CUDA, mode) : 1;
 }
 
 static vb_status begin(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_frame_times *times, vb_err *err)
@@ -64,7 +61,7 @@ static vb_status begin(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_frame_times
     const vb_options *o = &p->options;
     vb_clip clip = {.n_frames = s->video->n_frames, .h = s->video->h, .w = s->video->w, .n_objects = s->n_prompted,
                     .objects = s->objects, .fill_hole_area = o->fill_hole_area, .sprinkle_area = o->sprinkle_area,
-                    .non_overlap = o->non_overlap, .ahead = batch_of(p, mode), .times = times, .max_batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : 0};
+                    .non_overlap = o->non_overlap, .ahead = batch_of(p, mode), .times = times, .max_batch = p->max_batch};
 
     vb_scene_forget_clicks(s);
     return p->ops->begin(p->model, &clip, err);
@@ -80,28 +77,61 @@ static vb_status open_feed(vb_feed **out, const vb_pipeline *p, const vb_scene *
     return vb_feed_open(out, &src, err);
 }
 
-/* The first frames of the video, tracked and thrown away. */
-static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_err *err)
+/* Frames of the video from the first one on, tracked and thrown away, until it ends or w has had enough. */
+static vb_status warm_up_once(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_warmup *w, const vb_block_sink *sink, int trial, vb_err *err)
 {
     vb_feed *feed = NULL;
     vb_fed fed;
     vb_step step = {.objects = s->outs};
-    int by_device = p->device.kind == VB_DEVICE_CUDA ? WARM_UP_CUDA : WARM_UP_CPU;
-    int end = s->first + (p->options.warmup_frames >= 0 ? p->options.warmup_frames : by_device);
     vb_prompting prompting;
+    int end = s->video->n_frames, left = w->rule.fixed - w->n;
+    double last = 0;
     vb_status st;
 
-    if (end > s->video->n_frames)
-        end = s->video->n_frames;
-    if (end == s->first || (st = open_feed(&feed, p, s, end, mode, err)))
-        return end == s->first ? VB_OK : st;
+    if (w->rule.fixed >= 0 && left < end - s->first)
+        end = s->first + left;
+    if ((st = open_feed(&feed, p, s, end, mode, err)))
+        return st;
     if ((st = begin(p, s, mode, NULL, err)) == VB_OK) {
-        for (int i = s->first; i < end && st == VB_OK; i++)
-            if ((st = vb_feed_next(feed, &fed, err)) == VB_OK)
+        for (int i = s->first; i < end && vb_warmup_wants_more(w) && st == VB_OK; i++) {
+            if (sink->stop && sink->stop(sink->ctx))
+                st = vb_fail(err, VB_EARG, "stopped");
+            else if ((st = vb_feed_next(feed, &fed, err)) == VB_OK) {
+                double taken = fmax(fed.taken_ms, last); /* offline, frames are taken up before those ahead of them are done */
+
                 st = vb_scene_track(s, p->ops, p->model, &(vb_frame){.frame_idx = i, .rgb = fed.decoded->image.rgb}, &step, &prompting, err);
+                last = vb_now_ms();
+                vb_warmup_add(w, last - taken - prompting.choice_ms, prompting.n > 0);
+            }
+            if (sink->progress) /* silence would be a hang */
+                sink->progress(sink->ctx, trial, -1, s->video->n_frames, VB_STAGE_PREPROCESS);
+        }
         p->ops->end(p->model);
     }
     vb_feed_close(feed);
+    return st;
+}
+
+static vb_status warm_up(vb_pipeline *p, vb_scene *s, vb_mode mode, vb_trial *t, const vb_block_sink *sink, int trial, vb_err *err)
+{
+    int fixed = p->options.warmup_frames >= 0 ? p->options.warmup_frames : strcmp(p->setup.model, "stub") ? -1 : STUB_WARM_UP;
+    int last_start = 0, n_timed;
+    vb_warmup_rule rule;
+    vb_warmup w;
+    vb_status st = VB_OK;
+
+    for (int i = 0; i < s->n_prompted; i++)
+        if (s->objects[i].prompt_frame - s->first > last_start)
+            last_start = s->objects[i].prompt_frame - s->first;
+    rule = vb_warmup_rule_of(p->device.kind, fixed, last_start, s->video->n_frames - s->first);
+    vb_warmup_begin(&w, &rule);
+    do {
+        n_timed = w.n_timed;
+        st = vb_warmup_wants_more(&w) ? warm_up_once(p, s, mode, &w, sink, trial, err) : VB_OK;
+    } while (st == VB_OK && vb_warmup_wants_more(&w) && (fixed >= 0 || w.n_timed > n_timed)); /* prompts alone tell nothing */
+    t->warmup_frames = w.n;
+    t->warmup_frames_ms = w.ms;
+    t->warmup_converged = fixed >= 0 ? -1 : w.converged;
     return st;
 }
 
@@ -241,6 +271,7 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     t->w = s->video->w;
     t->n_video_frames = s->video->n_frames;
     t->order_in_block = trial;
+    t->max_batch = p->max_batch;
     t->threads = p->threads;
     t->clicks = s->clicks;
     t->holes_filled = p->options.fill_hole_area ? 0 : -1;
@@ -254,7 +285,7 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     }
     if (sink->progress)
         sink->progress(sink->ctx, trial, -1, s->video->n_frames, VB_STAGE_PREPROCESS);
-    if ((st = p->ops->configure(p->model, &precision, err)) || (st = warm_up(p, s, precision.mode, err)) ||
+    if ((st = p->ops->configure(p->model, &precision, err)) || (st = warm_up(p, s, precision.mode, t, sink, trial, err)) ||
         (st = describe_objects(s, t, err)))
         goto out;
     t->warmup_ms = vb_now_ms() - start;
@@ -376,21 +407,68 @@ static vb_status run_settled(vb_pipeline *p, vb_scene *s, const vb_block *b, int
     }
 }
 
+/* With half as many objects in a pass, and anew from the beginning, as long as memory does not do. */
+static vb_status run_fitting(vb_pipeline *p, vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink,
+                             vb_trial *t, vb_err *err)
+{
+    const vb_variant *v = &b->trials[trial].variant;
+    const vb_memory_case asked = vb_memory_case_of(&p->options, p->device, v, s);
+    vb_memory_case memory = asked;
+
+    p->max_batch = asked.max_batch;
+    for (int retries = 0;; retries++) {
+        vb_memory_estimate e = vb_memory_estimate_of(&memory);
+        vb_status st = run_settled(p, s, b, trial, sink, t, err);
+
+        t->estimate_device_bytes = e.device_bytes;
+        t->estimate_rss_bytes = e.rss_bytes;
+        t->oom_retries = retries;
+        if (st == VB_ENOMEM && retries > 0 && p->max_batch == 1) {
+            vb_err last = *err;
+
+            vb_fail(err, st, "%.400s (with one object in a pass too; asked for were %d)", last.msg, asked.max_batch);
+        }
+        if (st != VB_ENOMEM || p->max_batch <= 1)
+            return st;
+        fprintf(stderr, "%s, %d objects in a pass: %s; once more with %d\n", b->video, p->max_batch, err->msg, p->max_batch / 2);
+        vb_trial_deinit(t);
+        drop_setup(p); /* with all that it captured and holds */
+        if ((st = hold_setup(p, &b->setup, err)))
+            return st;
+        p->max_batch = memory.max_batch = p->max_batch / 2;
+    }
+}
+
+/* VB_ENOMEM: by its estimate the trial does not fit into what is free. */
+static vb_status guard_memory(vb_pipeline *p, const vb_scene *s, const vb_variant *v, vb_err *err)
+{
+    vb_memory_case c = vb_memory_case_of(&p->options, p->device, v, s);
+    vb_room room;
+
+    if (p->options.memory_guard == VB_GUARD_OFF)
+        return VB_OK;
+    vb_room_read(&room, p->device);
+    return vb_memory_guard(&c, &room, err);
+}
+
 vb_status vb_pipeline_block(vb_pipeline *p, const vb_block *b, const vb_block_sink *sink, vb_err *err)
 {
     vb_scene scene = {0};
     vb_err why = {0};
     vb_status ready, st = VB_OK; /* not ready: the same error for every trial */
 
-    if ((ready = hold_setup(p, &b->setup, &why)) == VB_OK)
-        ready = vb_scene_init(&scene, p->dataset, b->video, b->setup.prompt, &p->options, &why);
+    ready = vb_scene_init(&scene, p->dataset, b->video, b->setup.prompt, &p->options, &why);
     for (int i = 0; i < b->n_trials && st == VB_OK; i++) {
         vb_trial t = {0};
         vb_status ran;
 
         if (sink->stop && sink->stop(sink->ctx))
             break;
-        ran = ready ? ready : run_settled(p, &scene, b, i, sink, &t, &why);
+        ran = ready;
+        /* The setup not before something fits: weights take memory too. */
+        if (ran == VB_OK && (ran = guard_memory(p, &scene, &b->trials[i].variant, &why)) == VB_OK &&
+            (ran = ready = hold_setup(p, &b->setup, &why)) == VB_OK)
+            ran = run_fitting(p, &scene, b, i, sink, &t, &why);
 
         if (sink->stop && sink->stop(sink->ctx)) {
             vb_trial_deinit(&t);

@@ -16,7 +16,7 @@ rm -f "$reports".*
 export LSAN_OPTIONS="suppressions=$TESTS/../sanitizers/lsan.supp:print_suppressions=0"
 export ASAN_OPTIONS="log_path=$reports" UBSAN_OPTIONS="log_path=$reports:print_stacktrace=1"
 export TSAN_OPTIONS="suppressions=$TESTS/../sanitizers/tsan.supp:log_path=$reports"
-unset SAVBENCH_STUB_FAULT SAVBENCH_ENGINE_SILENCE_S SAVBENCH_ENGINE SAVBENCH_SUPERVISED SAVBENCH_RESTARTS 2>/dev/null || :
+unset SAVBENCH_STUB_FAULT SAVBENCH_STUB_BATCH SAVBENCH_ENGINE_SILENCE_S SAVBENCH_ENGINE SAVBENCH_SUPERVISED SAVBENCH_RESTARTS 2>/dev/null || :
 
 rm -rf "$scratch"
 mkdir -p "$scratch"

@@ -77,5 +77,14 @@ UPDATE trial SET power_source = 'VDD_IN', idle_j = 20, power_mean_w = 8, power_m
   throttled = 0, throttle_repeats = 0, unified = 1, rss_bytes_per_frame = 100 WHERE trial_id IN (1, 3);
 UPDATE trial SET power_source = 'VDD_IN', power_mean_w = 9, power_max_w = 12, temperature_max_c = 70, gpu_clock_mhz = 500, throttled = 1,
   throttle_reasons = 'thermal', throttle_repeats = 1, unified = 1, rss_bytes_per_frame = 200 WHERE trial_id = 2;
+-- Steadiness: at both limits, over one and over the other, and a trial too short to tell.
+UPDATE trial SET n_steady = 40, latency_spread = 0.10, latency_drift = -0.05, warmup_frames = 60, warmup_frames_ms = 900, warmup_converged = 1 WHERE trial_id = 1;
+UPDATE trial SET n_steady = 40, latency_spread = 0.11, latency_drift = 0.01, warmup_frames = 30, warmup_frames_ms = 30500, warmup_converged = 0 WHERE trial_id = 2;
+UPDATE trial SET n_steady = 40, latency_spread = 0.02, latency_drift = -0.06, warmup_frames = 2, warmup_frames_ms = 100 WHERE trial_id = 3;
+UPDATE trial SET n_steady = 5, warmup_frames = 2, warmup_frames_ms = 100 WHERE trial_id = 4;
+-- Memory: estimates of three trials, one of which ran with a quarter of the objects that were asked for in a pass.
+UPDATE trial SET estimate_device_bytes = 440401920, estimate_rss_bytes = 943718400, max_batch = 16, oom_retries = 0 WHERE trial_id = 1;
+UPDATE trial SET estimate_device_bytes = 262144000, estimate_rss_bytes = 1048576000, max_batch = 4, oom_retries = 2 WHERE trial_id = 5;
+UPDATE trial SET estimate_rss_bytes = 1153433600, max_batch = 1, oom_retries = 0 WHERE trial_id = 12;
 DROP TABLE o;
 DROP TABLE t;

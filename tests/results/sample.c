@@ -78,10 +78,17 @@ void sample_trial(vb_trial *t, const char *video, vb_dtype dtype, int repetition
     t->order_in_block = (int)seed;
     t->threads = 2;
     t->warmup_ms = 1000.5 + seed;
+    t->warmup_frames_ms = 700.25 + seed;
+    t->warmup_frames = 9 + (int)seed;
+    t->warmup_converged = -1 + (int)seed % 3;
     t->wall_ms = 5000.25 + seed;
     t->peak_device_bytes = 300ll << 20;
     t->peak_rss_bytes = 500ll << 20;
     t->weights_bytes = 40ll << 20;
+    t->estimate_device_bytes = seed % 2 ? -1 : 310ll << 20;
+    t->estimate_rss_bytes = 480ll << 20;
+    t->max_batch = 4;
+    t->oom_retries = (int)seed % 3;
     t->clicks = 3;
     t->holes_filled = 7 + (int)seed;
     t->sprinkles_removed = 11 + (int)seed;

@@ -176,6 +176,23 @@ static void derived_numbers_come_from_the_shards(void **state)
             "n,median_ms,p95_ms,p99_ms,max_ms\r\n48,53,64,,65\r\n");
 }
 
+static void noisy_trials_are_marked(void **state)
+{
+    const char *out = *state;
+    char *text;
+
+    fill(out);
+    /* Steady are frames 7 .. 24: latencies 47 .. 64 + seed, nearest ranks 5, 9, 14; thirds of six. Warm-up of seed 0: fixed. */
+    answers(out, "SELECT n_steady, round(latency_spread * 55, 9) AS spread, round(latency_drift * 55, 9) AS drift, noisy, warmup_frames,"
+                 " warmup_frames_ms, warmup_converged FROM noise WHERE video = 'v1' AND tag LIKE '%/float32/%'",
+            "n_steady,spread,drift,noisy,warmup_frames,warmup_frames_ms,warmup_converged\r\n18,9,12,1,9,700.25,\r\n");
+    text = report(out, VB_REPORT_TABLE);
+    assert_non_null(strstr(text, "53.0 ~"));
+    assert_non_null(strstr(text, "/float32/bank-bfloat16/stream on "));
+    assert_non_null(strstr(text, ": 2 of 2 trials are noisy: frame times spread by up to 16 % and drift by up to 22 % (view noise)"));
+    free(text);
+}
+
 static int64_t length_of(hid_t f, const char *name)
 {
     hid_t set = H5Dopen2(f, name, H5P_DEFAULT), space = H5I_INVALID_HID;
@@ -374,6 +391,7 @@ int main(void)
         TEST(export_gives_whole_views),
         TEST(lost_shard_is_named),
         TEST(state_folder_gives_a_copy),
+        TEST(noisy_trials_are_marked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "mask.h"
+#include "noise.h"
 #include "rle_overlap.h"
 #include "stats.h"
 #include "text_safe.h"
@@ -172,12 +173,58 @@ static void text_is_made_safe(void **state)
     csv_and_json("", "", "\"\"");
 }
 
+/* Noise of n frames of times ms[i % period] + i * slope; objects come in on the frames 0 and second (-1: one alone). */
+static vb_noise noise_of(int n, const double *ms, int period, double slope, int second, vb_mode mode)
+{
+    vb_trial t = {.n_frames = n, .frames = calloc((size_t)n, sizeof *t.frames)};
+    vb_noise out;
+    vb_err err = {0};
+
+    assert_non_null(t.frames);
+    t.key.variant.mode = mode;
+    for (int i = 0; i < n; i++) {
+        bool begins = i == 0 || i == second;
+
+        t.frames[i] = (vb_frame_row){.first = i == 0, .prompted = begins, .n_objects = second >= 0 && i >= second ? 2 : 1,
+                                     .latency_ms = ms[i % period] + slope * i + (begins ? 1000 : 0)};
+    }
+    assert_int_equal(vb_noise_of(&out, &t, &err), VB_OK);
+    free(t.frames);
+    return out;
+}
+
+static void noise_is_of_steady_frames(void **state)
+{
+    static const double still[] = {10}, four[] = {8, 10, 10, 12};
+    vb_noise r = noise_of(47, still, 1, 0, -1, VB_STREAM);
+
+    (void)state;
+    assert_int_equal(r.n, 40); /* without the first one and the six after it */
+    close_to(r.spread, 0);
+    close_to(r.drift, 0);
+    r = noise_of(47, four, 4, 0, -1, VB_STREAM); /* ten of 8, twenty of 10, ten of 12: quartiles 8 and 10 by nearest rank */
+    close_to(r.spread, 0.2);
+    close_to(r.drift, 0);
+    r = noise_of(37, still, 1, -0.1, -1, VB_STREAM); /* frames 7 .. 36: 9.3 to 6.4 */
+    assert_int_equal(r.n, 30);
+    close_to(r.drift, (6.8 - 8.8) / 7.8); /* thirds of ten */
+    close_to(r.spread, (8.6 - 7.1) / 7.8); /* ranks 23 and 8 of 30 */
+    r = noise_of(60, still, 1, 0, 40, VB_STREAM); /* the second object is there from 40 on, its bank full from 47 */
+    assert_int_equal(r.n, 13);
+    close_to(r.spread, 0);
+    r = noise_of(18, four, 4, 0, -1, VB_STREAM);
+    assert_true(r.n == 11 && isnan(r.spread) && isnan(r.drift));
+    r = noise_of(47, four, 4, 0, -1, VB_OFFLINE);
+    assert_true(r.n == 0 && isnan(r.spread) && isnan(r.drift));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percentiles_are_nearest_rank),      cmocka_unit_test(student_quantiles),
         cmocka_unit_test(interval_is_the_paired_t_interval), cmocka_unit_test(overlap_is_that_of_the_masks),
         cmocka_unit_test(malformed_run_lengths_are_refused), cmocka_unit_test(text_is_made_safe),
+        cmocka_unit_test(noise_is_of_steady_frames),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static void compare_rows(vb_db *db, const char *sql, const char *name)
 static void views_are_right_to_the_digit(void **state)
 {
     static const char *const views[] = {"dtype_comparison", "video_comparison", "leaderboard", "attention_proof", "failures", "pareto",
-                                        "comparison", "record", "energy"};
+                                        "comparison", "record", "energy", "noise", "memory"};
     char sql[128], name[96];
 
     for (size_t i = 0; i < sizeof views / sizeof *views; i++) {

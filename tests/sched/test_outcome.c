@@ -12,6 +12,7 @@ static void errors_have_reasons(void **state)
     (void)state;
     assert_string_equal(vb_outcome_of_error("ENOMEM", "CUDA: 2 GiB wanted"), "oom_device");
     assert_string_equal(vb_outcome_of_error("ENOMEM", "rows of 9 frames"), "oom_host");
+    assert_string_equal(vb_outcome_of_error("ENOMEM", "memory guard: stub needs 9 MiB of CUDA memory"), "too_large");
     assert_string_equal(vb_outcome_of_error("ECUDA", "CUDA error: out of memory"), "oom_device");
     assert_string_equal(vb_outcome_of_error("ECUDA", "illegal memory access"), "cuda");
     assert_string_equal(vb_outcome_of_error("EFORMAT", "frame 3"), "bad_input");

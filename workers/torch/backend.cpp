@@ -7,6 +7,7 @@
 #include <cstring>
 
 #ifdef VB_HAVE_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
@@ -82,6 +83,42 @@ extern "C" void vb_backend_describe(vb_backend_info *out, vb_device device)
     vb::put(out->arch_list, vb::architectures());
 #endif
   });
+}
+
+extern "C" int64_t vb_backend_held_bytes(vb_device device)
+{
+  int64_t bytes = -1;
+#ifdef VB_HAVE_CUDA
+  vb_err ignored;
+  (void)vb::guard(&ignored, [&] {
+    namespace alloc = c10::cuda::CUDACachingAllocator;
+    if (device.kind == VB_DEVICE_CUDA) // before the first model nothing has started it
+      bytes = alloc::get()->initialized() ? alloc::getDeviceStats((c10::DeviceIndex)device.index).reserved_bytes[0].current : 0;
+  });
+#else
+  (void)device;
+#endif
+  return bytes;
+}
+
+extern "C" int64_t vb_backend_free_bytes(vb_device device)
+{
+  int64_t bytes = -1;
+#ifdef VB_HAVE_CUDA
+  vb_err ignored;
+  (void)vb::guard(&ignored, [&] {
+    if (device.kind != VB_DEVICE_CUDA)
+      return;
+    const c10::cuda::CUDAGuard on((c10::DeviceIndex)device.index);
+    size_t free = 0, total = 0;
+    const int64_t held = vb_backend_held_bytes(device);
+    if (cudaMemGetInfo(&free, &total) == cudaSuccess)
+      bytes = (int64_t)free + (held > 0 ? held : 0);
+  });
+#else
+  (void)device;
+#endif
+  return bytes;
 }
 
 extern "C" const char *vb_backend_hole_filling(vb_device device, vb_err *why)

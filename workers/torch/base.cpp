@@ -26,6 +26,21 @@ void check(vb_status st, const vb_err &err)
     throw Error(st, err.msg);
 }
 
+namespace {
+
+// An allocation that failed outside of the caching allocator, which has an exception of its own; the context is none the worse.
+// On a Jetson the driver says NvMap..., and the caching allocator, which asks NVML for the reason, stumbles over having none.
+bool tells_of_device_memory(const char *what)
+{
+  for (const char *sign : {"CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+                           "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED", "NvMapMem", "NVML_SUCCESS == r"})
+    if (strstr(what, sign))
+      return true;
+  return false;
+}
+
+} // namespace
+
 vb_status report_exception(vb_err *err) noexcept
 {
   try {
@@ -35,9 +50,11 @@ vb_status report_exception(vb_err *err) noexcept
   } catch (const std::bad_alloc &) {
     return vb_fail(err, VB_ENOMEM, "host memory: smaller images, fewer objects or fewer workers per host need less");
   } catch (const c10::OutOfMemoryError &e) {
-    return vb_fail(err, VB_ENOMEM, "device memory: %.400s", e.what_without_backtrace());
+    return vb_fail(err, VB_ENOMEM, "CUDA device memory: %.400s", e.what_without_backtrace());
   } catch (const c10::Error &e) {
     const char *what = e.what_without_backtrace();
+    if (tells_of_device_memory(what))
+      return vb_fail(err, VB_ENOMEM, "CUDA device memory: %.440s", what);
     // CUDAError has a class of its own only where the CUDA headers are; its text begins like this in every version.
     if (strstr(what, "CUDA error") || strstr(what, "CUDNN_STATUS") || strstr(what, "CUBLAS_STATUS"))
       return vb_fail(err, VB_ECUDA, "%.480s", what);

@@ -4,6 +4,7 @@
 #include "kernels.hpp"
 
 #include "mask.h"
+#include "memory_estimate.h"
 
 #include <cstring>
 
@@ -12,9 +13,6 @@ namespace vb {
 namespace {
 
 enum Stage { attend_stage, decode_stage, memorize_stage, show_stage, bits_stage };
-
-// A forward pass's peak grows by the batch; on a CPU it gains nothing.
-int64_t default_batch(at::Device device) { return device.is_cuda() ? 16 : 1; }
 
 Tensor to_host(Tensor &slot, const Tensor &t)
 {
@@ -32,7 +30,7 @@ Stages::Stages(const Network &network, Context &context) : encoder(network, cont
 void Stages::begin(const vb_clip &clip, vb_bank stored)
 {
   const at::Device device = context_.precision.device;
-  max_batch_ = clip.probe ? 1 : clip.max_batch > 0 ? clip.max_batch : default_batch(device); // a probe sees objects one by one
+  max_batch_ = clip.probe ? 1 : clip.max_batch > 0 ? clip.max_batch : vb_default_batch(device.is_cuda()); // a probe sees objects one by one
   bank.reset(clip.n_objects, stored);
   encoder.begin(clip);
   if (!fill_ || hole_area_ != clip.fill_hole_area || sprinkle_area_ != clip.sprinkle_area) {
