@@ -334,6 +334,12 @@ static void what_cannot_be_is_refused(void **state)
     bad = key;
     bad.repetition = -1;
     assert_int_equal(vb_store_fail(s, &bad, VB_TRIAL_FAILED, "", "", "", "", &err), VB_EARG);
+    /* Where the folder of shards cannot be made, nothing is recorded. */
+    put_file(out, "shards", "x", 1);
+    assert_int_equal(commit(s, &results[SINGLE], &err), VB_EIO);
+    snprintf(path, sizeof path, "%s/shards", out);
+    assert_int_equal(unlink(path), 0);
+    is_whole(out);
     /* A group that is not ended is written all the same when the store is closed. */
     OK(vb_store_begin_run(s, "run-1", "{}", "savbench run", &err));
     vb_store_group_begin(s);
