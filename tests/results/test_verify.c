@@ -2,7 +2,7 @@
  * a shard or finalize makes, or in results.h5, is told; and repair mends what can be mended.
  *
  * SAVBENCH_FLIPS=N turns over N bits of rows and N bits of shards (by default one in every fifth
- * column, and 500). */
+ * column, and 500); SAVBENCH_FLIPS_SEED=K: others than with another K, so that several processes share the work. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -431,6 +431,9 @@ int main(void)
         TEST(repair_makes_rows_anew),
         TEST(a_lost_shard_runs_again),
     };
+    const char *seed = getenv("SAVBENCH_FLIPS_SEED");
 
+    if (seed)
+        noise += strtoull(seed, NULL, 10) * 0x9e3779b97f4a7c15u;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
