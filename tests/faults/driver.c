@@ -31,7 +31,7 @@ static int n_shards;
 
 static void video_name(char name[8], int i)
 {
-    snprintf(name, 8, "v%02d", i);
+    snprintf(name, 8, "v%02u", (unsigned)i % 100);
 }
 
 void driver_prepare(int trials)

@@ -59,6 +59,7 @@ done
 host=\$1
 shift
 [ -f "$H/\$host.pid" ] || { echo "agent: no host \$host" >&2; exit 255; }
+[ ! -f "$H/\$host.frozen" ] || exec sleep 60
 exec nsenter --target "\$(cat "$H/\$host.pid")" --net --mount --uts -- env -i PATH="$PATH" HOME=/tmp \$(cat "$H/\$host.env" 2>/dev/null) \
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_plm_rsh_agent="$AGENT" ASAN_OPTIONS=detect_leaks=0 sh -c "cd $PWD; \$*"
 EOF
@@ -68,9 +69,23 @@ EOF
 
 on() { "$AGENT" "$@"; }
 
+# Every process of a host, told by its network.
+host_processes() {
+    network=$(readlink "/proc/$(cat "$H/$1.pid")/ns/net")
+    for p in /proc/[0-9]*; do
+        if [ "$(readlink "$p/ns/net" 2>/dev/null)" = "$network" ]; then echo "${p#/proc/}"; fi
+    done
+}
+host_freeze() { : >"$H/$1.frozen"; kill -STOP $(host_processes "$1"); }
+host_kill() {
+    gone=$(host_processes "$1")
+    rm -f "$H/$1.pid"
+    kill -KILL $gone
+}
+
 hosts_stop() {
     for pid in "${H:-/nonexistent}"/*.pid; do
-        [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null
+        [ -f "$pid" ] && kill -KILL "$(cat "$pid")" 2>/dev/null # a frozen one too
     done
     return 0
 }
