@@ -50,7 +50,7 @@ vb_status vb_hosts_read(vb_hosts *h, const char *hostfile, vb_err *err)
             continue;
         while ((word = strtok_r(NULL, " \t", &save)) && st == VB_OK)
             if (!strncmp(word, "slots=", 6))
-                st = vb_cli_int(&slots, "slots= in the host file", word + 6, 1, 1024, err);
+                st = vb_cli_int(&slots, "slots= in the host file", word + 6, 0, 1024, err);
         if (st)
             break;
         if (strlen(host) >= sizeof more->name)
@@ -67,6 +67,12 @@ vb_status vb_hosts_read(vb_hosts *h, const char *hostfile, vb_err *err)
     fclose(f);
     if (st == VB_OK && h->n == 0)
         st = vb_fail(err, VB_EARG, "host file '%s' names no host", hostfile);
+    for (int i = 1; st == VB_OK && i < h->n; i++)
+        if (h->list[i].slots == 0)
+            st = vb_fail(err, VB_EARG, "host file '%s': %s has slots=0; only the first host may, which coordinates then without a worker: "
+                         "remove the line", hostfile, h->list[i].name);
+    if (st == VB_OK && h->n == 1 && h->list[0].slots == 0)
+        st = vb_fail(err, VB_EARG, "host file '%s': its one host has slots=0 and nothing would work", hostfile);
     if (st)
         vb_hosts_deinit(h);
     return st;

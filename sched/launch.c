@@ -60,6 +60,8 @@ static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool
     *engines = 0;
     for (int i = 0; i < h.n; i++)
         *engines += h.list[i].slots;
+    if (st == VB_OK && *engines == 0)
+        st = vb_fail(err, VB_EMPI, "no host of '%s' with a worker answers any more: %s", o->hostfile, l->lost);
     if (st == VB_OK)
         st = list_hosts(&l->hosts, &h, err);
     vb_hosts_deinit(&h);

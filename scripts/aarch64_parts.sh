@@ -173,16 +173,17 @@ arm_torch() {
     local want=${SAVBENCH_TORCH:-torch==2.13.0} cuda
     if [ "$(cat "$dir/torch/.want" 2> /dev/null)" != "$want" ]; then
         rm -rf "$dir/torch" && mkdir -p "$dir/torch" && arm_fetch "$want" || return 3
-        cuda=$(sed -n "s/^cuda[^=]*= *'\([0-9]*\).*/\1/p" "$dir/torch/torch/version.py")
+        cuda=$(sed -n "s/^cuda[^=]*= *'\([0-9.]*\).*/\1/p" "$dir/torch/torch/version.py")
         # CUDA's headers and the runtime to link with; before CUDA 13 the packages' names bear its number.
-        if [ "${cuda:-0}" -ge 13 ]; then
+        if deps_at_least "${cuda:-0}" 13; then
             arm_fetch "nvidia-cuda-runtime==$cuda.*" && arm_fetch "nvidia-cuda-crt==$cuda.*" || return 3
         elif [ -n "$cuda" ]; then
-            arm_fetch "nvidia-cuda-runtime-cu$cuda" && arm_fetch "nvidia-cuda-nvcc-cu$cuda" || return 3
+            arm_fetch "nvidia-cuda-runtime-cu${cuda%%.*}==$cuda.*" && arm_fetch "nvidia-cuda-nvcc-cu${cuda%%.*}==$cuda.*" || return 3
         fi
         printf '%s\n' "$want" > "$dir/torch/.want"
     fi
-    cuda=$(dirname "$(ls "$dir"/torch/nvidia/cu*/include/cuda_runtime_api.h "$dir"/torch/nvidia/cuda_runtime/include/cuda_runtime_api.h 2> /dev/null | head -n 1)")
+    cuda=$(ls "$dir"/torch/nvidia/cu*/include/cuda_runtime_api.h "$dir"/torch/nvidia/cuda_runtime/include/cuda_runtime_api.h 2> /dev/null | head -n 1)
+    cuda=${cuda%/*}
     # VB_NVCC: kernels of our own would need a CUDA toolkit for aarch64.
     PYTHONPATH=$dir/torch arm_cmake "$dir/build-torch" -DVB_TORCH=ON -DVB_WERROR=ON -DVB_TESTS=OFF -DVB_PYTHON="$(command -v python3)" -DVB_NVCC=OFF \
         ${cuda:+-DLIBTORCH_CUDA_INCLUDE="$cuda"} || return 3

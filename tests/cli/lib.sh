@@ -44,11 +44,20 @@ wait_until() {
 
 shards_at_least() { [ "$(find out/shards -name '[!.]*.h5' 2>/dev/null | wc -l)" -ge "$1" ]; }
 
+# A process's program; under an emulator (scripts/aarch64.sh) what that runs.
+program_of() {
+    program=$(readlink "/proc/$1/exe" 2>/dev/null)
+    case "$program" in
+    */qemu-aarch64*) program=$(tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | sed -n 2p) ;;
+    esac
+    echo "$program"
+}
+
 # Processes of this test: everything of ours whose working folder is the scratch folder, but for shells.
 ours() {
     for p in /proc/[0-9]*; do
         [ "$(readlink "$p/cwd" 2>/dev/null)" = "$PWD" ] || continue
-        case "$(readlink "$p/exe" 2>/dev/null)" in
+        case "$(program_of "${p#/proc/}")" in
         "$BIN"/savbench*) echo "${p#/proc/}" ;;
         esac
     done
@@ -59,7 +68,7 @@ none_left() { [ -z "$(ours)" ]; }
 rank() {
     for p in $(ours); do
         if tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "OMPI_COMM_WORLD_RANK=$1" &&
-            case "$(readlink "/proc/$p/exe")" in *savbench) true ;; *) false ;; esac; then
+            case "$(program_of "$p")" in *savbench) true ;; *) false ;; esac; then
             echo "$p"
             return
         fi

@@ -273,6 +273,42 @@ static void report_is_the_same_before_and_after(void **state)
     vb_store_close(s);
 }
 
+/* One run over two kinds of board, and over two power modes of one: no pair, mean or line of a report mixes them. */
+static void devices_are_separate(void **state)
+{
+    static const struct {
+        const char *device, *mode, *video;
+    } boards[] = {{"Orin NX", "MAXN", "v3"}, {"Orin Nano", "15W", "v4"}};
+    const char *out = *state;
+    char *text;
+    vb_store *s;
+
+    fill(out); /* on an Orin Nano in MAXN */
+    OK(vb_store_open(&s, out, NULL, &err));
+    for (size_t b = 0; b < sizeof boards / sizeof *boards; b++)
+        for (int dtype = 0; dtype < 2; dtype++) {
+            vb_trial t;
+
+            sample_trial(&t, boards[b].video, dtype ? VB_BFLOAT16 : VB_FLOAT32, 0, 5 + (unsigned)b);
+            strcpy(t.from.device, boards[b].device);
+            strcpy(t.from.power_mode, boards[b].mode);
+            snprintf(t.from.device_uuid, sizeof t.from.device_uuid, "GPU-2-%zu", b);
+            sample_commit(s, &t);
+            vb_trial_deinit(&t);
+        }
+    vb_store_close(s);
+    OK(vb_finalize(out, NULL, &err));
+    answers(out, "SELECT device, n_videos FROM dtype_comparison WHERE dtype = 'bfloat16' ORDER BY 1",
+            "device,n_videos\r\n\"Orin NX, MAXN\",1\r\n\"Orin Nano, 15W\",1\r\n\"Orin Nano, MAXN\",2\r\n");
+    answers(out, "SELECT count(DISTINCT device) AS n FROM leaderboard", "n\r\n3\r\n");
+    text = report(out, VB_REPORT_TABLE);
+    for (size_t b = 0; b < sizeof boards / sizeof *boards; b++)
+        assert_non_null(strstr(text, boards[b].device));
+    assert_non_null(strstr(text, "Orin Nano, 15W\n"));
+    assert_non_null(strstr(text, "Orin Nano, MAXN\n"));
+    free(text);
+}
+
 static void report_says_what_is_missing(void **state)
 {
     const char *out = *state;
@@ -386,6 +422,7 @@ int main(void)
         TEST(derived_numbers_come_from_the_shards),
         TEST(results_file_holds_every_row),
         TEST(report_is_the_same_before_and_after),
+        TEST(devices_are_separate),
         TEST(report_says_what_is_missing),
         TEST(query_only_reads),
         TEST(export_gives_whole_views),

@@ -29,6 +29,10 @@ static void test_hostfile(void **state)
     (void)state;
     assert_int_equal(engines(&n, "# Jetsons\nnano1\nnano2 slots=1 max_slots=1\n\n  work1 slots=4 # two boards\n"), VB_OK);
     assert_int_equal(n, 6);
+    assert_int_equal(engines(&n, "pc slots=0 # coordinates\nnano1\nnano2 slots=2\n"), VB_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(engines(&n, "nano1\npc slots=0\n"), VB_EARG);
+    assert_int_equal(engines(&n, "pc slots=0\n"), VB_EARG);
     assert_int_equal(engines(&n, "nano1 slots=many\n"), VB_EARG);
     assert_int_equal(engines(&n, "# none\n"), VB_EARG);
     assert_int_equal(vb_hosts_engines(&n, &(vb_options){.hostfile = "/nowhere/hosts", .device = "auto"}, NULL), VB_EIO);
