@@ -13,10 +13,13 @@ static bool refuse_hdf5(const char *function)
     return true;
 }
 
-/* Nothing of the statement is done, and the connection knows of an error, as where SQLite refuses one. */
-static bool refuse(sqlite3 *db)
+extern const char __executable_start, etext;
+
+/* Nothing of the statement is done, and the connection knows of an error, as where SQLite refuses one. by: the caller; what SQLite
+ * calls of itself is not ours, and it would not see the refusal. */
+static bool refuse(sqlite3 *db, const void *by)
 {
-    if (!fail_now(FAIL_SQL))
+    if ((const char *)by < &__executable_start || (const char *)by >= &etext || !fail_now(FAIL_SQL))
         return false;
     FAIL_REAL(sqlite3_exec)(db, "failure on order", NULL, NULL, NULL);
     return true;
@@ -24,7 +27,7 @@ static bool refuse(sqlite3 *db)
 
 int sqlite3_step(sqlite3_stmt *s)
 {
-    if (!refuse(sqlite3_db_handle(s)))
+    if (!refuse(sqlite3_db_handle(s), __builtin_return_address(0)))
         return FAIL_REAL(sqlite3_step)(s);
     sqlite3_reset(s);
     FAIL_REAL(sqlite3_exec)(sqlite3_db_handle(s), "failure on order", NULL, NULL, NULL);
@@ -33,13 +36,13 @@ int sqlite3_step(sqlite3_stmt *s)
 
 int sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *ctx, char **message)
 {
-    return refuse(db) ? SQLITE_ERROR : FAIL_REAL(sqlite3_exec)(db, sql, row, ctx, message);
+    return refuse(db, __builtin_return_address(0)) ? SQLITE_ERROR : FAIL_REAL(sqlite3_exec)(db, sql, row, ctx, message);
 }
 
 int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int n, unsigned flags, sqlite3_stmt **s, const char **tail)
 {
     *s = NULL;
-    return refuse(db) ? SQLITE_ERROR : FAIL_REAL(sqlite3_prepare_v3)(db, sql, n, flags, s, tail);
+    return refuse(db, __builtin_return_address(0)) ? SQLITE_ERROR : FAIL_REAL(sqlite3_prepare_v3)(db, sql, n, flags, s, tail);
 }
 
 #define CALL(type, name, parameters, arguments)                          \
