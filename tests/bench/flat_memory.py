@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Memory does not grow with the length of a video: the same clip, looped to 200 and to 2000 frames.
 
-  flat_memory.py --savbench build/release/savbench [--dtype D] [--device DEVICE] [--frames 200,2000] [--size 256]
+  flat_memory.py --savbench build/release/savbench [--model M] [--dtype D] [--device DEVICE] [--frames 200,2000] [--size 256]
                  [--slack-mib 4] [--threads N]
 
 Each length is a run of its own, so that the engines' peaks are those of one video. Peak device memory must be equal;
@@ -25,8 +25,8 @@ ROW_BYTES = 1024  # of a result, per frame: the row, its scores, and their growt
 def peaks(a, n, work):
     split, out = os.path.join(work, f"split{n}"), os.path.join(work, f"out{n}")
     make_split(split, n, CLIP)
-    c = [os.path.abspath(a.savbench), "run", "--split-dir", split, "--models", "edgetam", "--prompts", "mask", "--image-size", str(a.size),
-         "--checkpoint", os.path.join(DATA, "edgetam_shapes.pt"), "--dtype", a.dtype, "--device", a.device, "--workers", "1",
+    c = [os.path.abspath(a.savbench), "run", "--split-dir", split, "--models", a.model, "--prompts", "mask", "--image-size", str(a.size),
+         "--checkpoint", os.path.join(DATA, "edgetam_shapes.pt") if a.model == "edgetam" else "seed:1", "--dtype", a.dtype, "--device", a.device, "--workers", "1",
          "--save-masks", "none", "--telemetry-hz", "0", "--out-dir", out, "--quiet"] + (["--threads", str(a.threads)] if a.threads else [])
     r = subprocess.run(c, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if r.returncode:
@@ -39,6 +39,7 @@ def peaks(a, n, work):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--savbench", required=True)
+    p.add_argument("--model", default="edgetam", help="other models take seeded weights")
     p.add_argument("--dtype", default="float32")
     p.add_argument("--device", default="auto")
     p.add_argument("--frames", default="200,2000")

@@ -4,8 +4,7 @@
   memory_fit.py CPU.jsonl [CUDA.jsonl]
 
 Least squares of relative errors of METRICS.md's formulas ("Memory expected"); the terms that come from shapes alone are taken off first.
-encode and pass come from CUDA cases where there are some with several objects or sizes, else from CPU cases with larger batches; what no case tells
-is printed as nan and stays as it is in the table.
+what no case tells is printed as nan and stays as it is in the table.
 """
 import json
 import sys
@@ -71,11 +70,8 @@ def main():
     print(f"CPU_HOST {cpu['host']:.0f}  CUDA_HOST {sum(on_cuda) / len(on_cuda) if on_cuda else float('nan'):.0f}  CUDA_FIXED {device['fixed']:.0f}")
     for name in ("edgetam", "t", "s", "b+", "l"):
         weights = [next((c["weights"] / MIB for c in cases if c["key"] == (name, half)), float("nan")) for half in (0, 1)]
-        rows = [[d.get((what, name, half)) or float("nan") for half in (0, 1)] for what, d in (("cpu", cpu), ("encode", device), ("pass", device))]
-        for k, what in ((1, "encode"), (2, "pass")):
-            for half in (0, 1):
-                if rows[k][half] != rows[k][half]:
-                    rows[k][half] = cpu.get((what, name, half)) or float("nan")
+        rows = [[d.get((what, name, half)) or float("nan") for half in (0, 1)]
+                for what, d in (("cpu", cpu), ("encode", cpu), ("pass", cpu), ("encode", device), ("pass", device))]
         print('    {"%s", {%s}},' % (name, ", ".join("{%.0f, %.0f}" % tuple(r) for r in [weights] + rows)))
 
 
