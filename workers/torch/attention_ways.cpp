@@ -116,24 +116,26 @@ Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor
 
 SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends, const Tensor &q, const Tensor &k, const Tensor &v, double *ms)
 {
+  SdpWay best = given;
+  *ms = std::numeric_limits<double>::infinity();
   std::vector<SdpWay> ways = {given};
   for (SdpBackend b : backends)
     for (int parts : possible_parts(b, q, k))
       if (b != given.backend || parts != given.parts)
         ways.push_back({b, parts});
-  std::vector<double> times(ways.size(), std::numeric_limits<double>::infinity());
-  for (int round = 0; round < 2; round++) // the first one finds the device's clocks low
-    for (size_t i = 0; i < ways.size(); i++)
-      try {
-        times[i] = std::min(times[i], time_of(ways[i], q, k, v));
-      } catch (const c10::Error &) {
-        // it cannot run
-      }
-  size_t best = (size_t)(std::min_element(times.begin(), times.end()) - times.begin());
-  if (times[0] < 1.02 * times[best])
-    best = 0;
-  *ms = times[best];
-  return ways[best];
+  for (const SdpWay &way : ways) {
+    double t;
+    try {
+      t = time_of(way, q, k, v);
+    } catch (const c10::Error &) {
+      continue;
+    }
+    if (&way == &ways[0] || t < (best.backend == given.backend && best.parts == given.parts ? 0.95 : 1.0) * *ms) {
+      *ms = t;
+      best = way;
+    }
+  }
+  return best;
 }
 
 } // namespace vb

@@ -25,7 +25,7 @@ struct SdpWay {
 // the keys, whose number they divide, for flash and cuDNN on a CUDA device.
 Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor &v);
 
-// The fastest of the backends with any number of parts, by CUDA events, and its time; given wins ties within 2 %. What
+// The fastest of the backends with any number of parts, by CUDA events, and its time; given wins ties within 5 %. What
 // throws cannot run. Waits for the device.
 SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends, const Tensor &q, const Tensor &k, const Tensor &v, double *ms);
 
