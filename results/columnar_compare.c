@@ -114,8 +114,13 @@ vb_status vb_columnar_compare(char what[160], const char *told, const char *made
     if (H5Ovisit(c.made, H5_INDEX_NAME, H5_ITER_NATIVE, compare_object, &c) < 0)
         st = vb_h5_fail(err, VB_ESTORE, "read '%s'", made);
     st = st ? st : c.st;
-    if (st == VB_OK && !what[0] && (H5Ovisit(c.told, H5_INDEX_NAME, H5_ITER_NATIVE, count_object, &n) < 0 || n != c.n))
-        snprintf(what, 160, "the file: it has other tables");
+    if (st == VB_OK && !what[0]) {
+        if (H5Ovisit(c.told, H5_INDEX_NAME, H5_ITER_NATIVE, count_object, &n) >= 0)
+            snprintf(what, 160, "%s", n == c.n ? "" : "the file: it has other tables");
+        else if ((st = vb_h5_fail(err, VB_EFORMAT, "list '%s'", told)) != VB_ENOMEM)
+            snprintf(what, 160, "the file: its tables cannot be listed");
+        st = *what ? VB_OK : st;
+    }
 out:
     if (c.told >= 0)
         H5Fclose(c.told);

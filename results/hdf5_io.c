@@ -19,7 +19,8 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *e, void *ctx)
     (void)n;
     if (e->desc)
         snprintf(in->desc, sizeof in->desc, "%s", e->desc);
-    in->no_room |= e->maj_num == H5E_RESOURCE;
+    /* Of the cause: what it led to may bear that name too, and so does a message that is shorter than it says. */
+    in->no_room = e->maj_num == H5E_RESOURCE && !strstr(in->desc, "ran off the end of the buffer");
     return 0;
 }
 

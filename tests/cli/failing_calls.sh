@@ -1,8 +1,9 @@
 # The n-th allocation of coordinator, worker and engine and the n-th MPI call of the ranks fail, once and it and all after it:
 # the job ends with a code and a message or goes on, no process is left, and the same command completes it (trials that failed
 # for it by --retry-failed): every trial done, verify finds nothing.
-# SAVBENCH_FAIL_STRIDE=N: every N-th call; by default a few.
+# SAVBENCH_FAIL_STRIDE=N: every N-th call.
 . "$TESTS/lib.sh"
+[ -n "${SAVBENCH_FAIL_STRIDE:-}" ] || { echo "skipped: takes minutes; SAVBENCH_FAIL_STRIDE=N runs it (scripts/fault_soak.sh does)"; exit 77; }
 preload=${BIN}/libvb_fail_job.so
 [ -f "$preload" ] || exit 77
 export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0" SAVBENCH_ENGINE_SILENCE_S=3 # an engine that cannot speak is taken for hung

@@ -1,5 +1,6 @@
 # Three boards: one is killed in the middle of a job, which goes on without it and says so; then another freezes, and the last one
 # completes the job (tests/cli/frozen.sh: within two leases). Nothing of it is left on the last one.
+# long: minutes, mostly waiting for deadlines
 for host in orin1 orin2 orin3; do
     on $host "$MAKE_DATASET data; printf 'orin1 slots=1\norin2 slots=1\norin3 slots=1\n' >hosts" >/dev/null
 done

@@ -1,6 +1,10 @@
 # run.sh TEST.sh BINDIR MAKE_DATASET SCRATCH: one test with four hosts ($HOSTS: others); what it prints must be TEST.expected. Exit code 77: this
 # machine cannot.
 set -eu
+if grep -q '^# long:' "$1" && [ -z "${SAVBENCH_LONG:-}" ]; then
+    echo "skipped: takes minutes; SAVBENCH_LONG=1 runs it"
+    exit 77
+fi
 if [ "${HOSTS_INSIDE:-}" != 1 ]; then
     . "${1%/*}/hosts.sh"
     hosts_needs
