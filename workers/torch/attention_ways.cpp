@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace vb {
 
@@ -116,6 +117,9 @@ Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor
 
 SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends, const Tensor &q, const Tensor &k, const Tensor &v, double *ms)
 {
+  // libtorch 2.11 keeps what cuDNN has refused as an empty plan, for the life of the process, and crashes when it is asked
+  // for it again: by the next model of an engine, say. So it is remembered for as long here.
+  static std::set<std::vector<int64_t>> refused;
   SdpWay best = given;
   *ms = std::numeric_limits<double>::infinity();
   std::vector<SdpWay> ways = {given};
@@ -124,10 +128,14 @@ SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends,
       if (b != given.backend || parts != given.parts)
         ways.push_back({b, parts});
   for (const SdpWay &way : ways) {
+    const std::vector<int64_t> asked = {(int64_t)way.backend, way.parts, (int64_t)q.scalar_type(), q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)};
     double t;
+    if (refused.count(asked))
+      continue;
     try {
       t = time_of(way, q, k, v);
     } catch (const c10::Error &) {
+      refused.insert(asked);
       continue;
     }
     if (&way == &ways[0] || t < (best.backend == given.backend && best.parts == given.parts ? 0.95 : 1.0) * *ms) {

@@ -26,7 +26,7 @@ struct SdpWay {
 Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor &v);
 
 // The fastest of the backends with any number of parts, by CUDA events, and its time; given wins ties within 5 %. What
-// throws cannot run. Waits for the device.
+// throws cannot run, and is not tried again in this process. Waits for the device.
 SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends, const Tensor &q, const Tensor &k, const Tensor &v, double *ms);
 
 } // namespace vb
