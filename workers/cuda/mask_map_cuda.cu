@@ -10,6 +10,7 @@
 
 namespace {
 
+using vb_cuda::gelu;
 using vb_cuda::load4;
 using vb_cuda::store4;
 
@@ -20,8 +21,6 @@ constexpr int PIXELS = 2; // of a thread
 struct Shape {
   int n, h, w; // of the input
 };
-
-__device__ float gelu(float x) { return x * 0.5f * (1.0f + erff(x * 0.70710678118654752440f)); }
 
 template <class T> __device__ float rounded(float v, T *)
 {

@@ -10,6 +10,8 @@
 
 namespace {
 
+using vb_cuda::by_dtype;
+using vb_cuda::gelu;
 using vb_cuda::load4;
 using vb_cuda::store4;
 
@@ -45,16 +47,6 @@ __device__ int64_t from_windows(int64_t place, int h, int w, Windows in)
   return y < h && x < w ? map * (h * w) + y * w + x : -1;
 }
 
-template <class F> __device__ void by_dtype(vb_dtype dtype, void *p, F &&f)
-{
-  if (dtype == VB_FLOAT16)
-    f((__half *)p);
-  else if (dtype == VB_BFLOAT16)
-    f((__nv_bfloat16 *)p);
-  else
-    f((float *)p);
-}
-
 template <class T> __device__ float4 rounded(float4 v, T *)
 {
   vb_cuda::Four<T> to;
@@ -66,8 +58,6 @@ __device__ float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, 
 __device__ float4 operator-(float4 a, float b) { return {a.x - b, a.y - b, a.z - b, a.w - b}; }
 __device__ float total(float4 v) { return (v.x + v.y) + (v.z + v.w); }
 __device__ float squares(float4 v) { return (v.x * v.x + v.y * v.y) + (v.z * v.z + v.w * v.w); }
-__device__ float gelu(float x) { return x * 0.5f * (1.0f + erff(x * 0.70710678118654752440f)); }
-
 __device__ float over_lanes(float v, int lanes)
 {
   for (int o = lanes / 2; o > 0; o /= 2)

@@ -5,21 +5,12 @@
 
 namespace {
 
+using vb_cuda::by_dtype;
 using vb_cuda::load4;
 using vb_cuda::store4;
 
 constexpr int THREADS = 128, ROWS = THREADS / 32; // few rows, as a rule: small blocks reach more multiprocessors
 constexpr int FOURS = VB_CUDA_TOKEN_CHANNELS / 4 / 32;
-
-template <class F> __device__ void by_dtype(vb_dtype dtype, void *p, F &&f)
-{
-  if (dtype == VB_FLOAT16)
-    f((__half *)p);
-  else if (dtype == VB_BFLOAT16)
-    f((__nv_bfloat16 *)p);
-  else
-    f((float *)p);
-}
 
 // A row in a lane's registers: fours of channels, 32 apart.
 struct Row {

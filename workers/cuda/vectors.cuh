@@ -48,6 +48,20 @@ template <class T> struct alignas(16) Wide {
 template <class T> __device__ Wide<T> load_wide(const T *p) { return *reinterpret_cast<const Wide<T> *>(p); }
 template <class T> __device__ void store_wide(T *p, const Wide<T> &v) { *reinterpret_cast<Wide<T> *>(p) = v; }
 
+// f(p as a T *) with T of the dtype, within a kernel; what is no half precision lies in float32
+template <class F> __device__ void by_dtype(vb_dtype dtype, void *p, F &&f)
+{
+  if (dtype == VB_FLOAT16)
+    f((__half *)p);
+  else if (dtype == VB_BFLOAT16)
+    f((__nv_bfloat16 *)p);
+  else
+    f((float *)p);
+}
+
+// Exact in float32
+__device__ inline float gelu(float x) { return x * 0.5f * (1.0f + erff(x * 0.70710678118654752440f)); }
+
 // launch(T *) with T of the dtype; false: there is no such dtype in memory (tf32 lies in float32)
 template <class F> bool by_dtype(vb_dtype dtype, F &&launch)
 {
