@@ -51,7 +51,7 @@ typedef struct {
     int require_flash;  /* vb_require_flash: 0 no, 1 any flash-like, 2 strict */
     int warmup_frames;  /* tracked and thrown away before each trial; -1: by device */
     int batch_frames;   /* offline: frames in one pass of the image encoder; 0: by device */
-    bool eager;         /* no CUDA graphs */
+    bool eager;         /* CUDA: no graphs and no kernels of ours */
     bool retry_failed, quiet;
 
     /* made from the lists above */

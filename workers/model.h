@@ -38,7 +38,7 @@ typedef struct {
     const vb_weight_fill *fills;
     size_t n_fills;
     int threads; /* CPU threads, 0: libtorch's choice */
-    bool eager; /* CUDA: as libtorch would, kernels launched one by one and attention by its choice; nothing is captured or measured */
+    bool eager; /* CUDA: as libtorch alone would, kernels launched one by one, none of ours, attention by its choice; nothing is captured or measured */
     bool holes_on_cpu; /* holes and sprinkles are the CPU code's affair though vb_backend_hole_filling says "cuda" */
 } vb_model_config;
 

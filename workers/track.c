@@ -137,7 +137,7 @@ static const vb_opt table[] = {
     VB_ROW_INT(vb_track, sprinkle_area, 0, 1000000, "sprinkle-area", NULL, "N", "remove sprinkles, spots of at most N pixels at a quarter of the image size, after the holes (default 0: off)", .fixed = false),
     VB_ROW_CALL(set_post, NULL, "postprocess", NULL, "WHICH", "implementation of hole filling and sprinkle removal: auto (default: cuda where it can), cuda, cpu, off", .fixed = false),
     VB_ROW_CALL(set_objects, NULL, "objects", NULL, "HOW", "together (default): as many objects in one pass as the model takes; separate: one by one", .fixed = false),
-    VB_ROW_FLAG(vb_track, eager, "eager", NULL, "CUDA: kernels launched one by one and attention by libtorch's choice; no graphs, nothing measured"),
+    VB_ROW_FLAG(vb_track, eager, "eager", NULL, "CUDA: as libtorch alone would: kernels launched one by one, none of ours, attention by its choice; no graphs, nothing measured"),
     VB_ROW_FLAG(vb_track, non_overlap, "non-overlap", NULL, "each pixel to the object of the greatest logit alone (default: masks may overlap)"),
     VB_ROW_CALL(set_weight, NULL, "weight", NULL, "KEY=VALUE", "fill one tensor with a constant; may repeat", .fixed = false),
     VB_ROW_TEXT(vb_track, masks_dir, "masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them"),

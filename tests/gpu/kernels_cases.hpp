@@ -38,6 +38,8 @@ std::string shape_of(const Tensor &t); // "float16 [1, 2, 3]"
 Tensor on_gpu(at::IntArrayRef sizes, at::ScalarType dtype); // normally distributed
 
 void check_preprocess(Report &r);
+void check_patches(Report &r);
+void check_stem(Report &r);
 void check_mask_bits(Report &r);
 void check_rotate(Report &r);
 void check_norm(Report &r);
@@ -50,6 +52,7 @@ void check_depthwise(Report &r);
 void check_excite(Report &r);
 void check_mask_map(Report &r);
 void check_recall(Report &r);
+void check_mlp(Report &r);
 void check_window_attention(Report &r);
 void check_tokens(Report &r);
 void check_pick(Report &r);

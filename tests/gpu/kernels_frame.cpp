@@ -57,6 +57,31 @@ void check_preprocess(Report &r)
   }
 }
 
+void check_patches(Report &r)
+{
+  for (const auto &[n, h, w] : std::initializer_list<std::tuple<int64_t, int64_t, int64_t>>{{1, 1024, 1024}, {8, 512, 512}, {1, 4, 4}, {3, 12, 40}, {2, 256, 128}})
+    for (at::ScalarType dtype : {at::kFloat, at::kHalf, at::kBFloat16}) {
+      const Tensor image = on_gpu({n, h, w, 3}, dtype).permute({0, 3, 1, 2});
+      r.compare("patches " + shape_of(image), vb::kernels::patches(image), vb::kernels::plain::patches(image), 0);
+      if (h >= 512)
+        r.time("patches " + shape_of(image), [&, &x = image] { vb::kernels::patches(x); }, [&, &x = image] { vb::kernels::plain::patches(x); });
+    }
+}
+
+void check_stem(Report &r)
+{
+  for (at::ScalarType dtype : {at::kFloat, at::kHalf, at::kBFloat16}) {
+    const Tensor weight = on_gpu({24, 3, 3, 3}, dtype) * 0.3, bias = on_gpu({24}, dtype);
+    const vb::kernels::Stem stem(weight, bias);
+    for (const auto &[n, h, w] : std::initializer_list<std::tuple<int64_t, int64_t, int64_t>>{{1, 1024, 1024}, {8, 512, 512}, {1, 2, 2}, {3, 34, 70}, {2, 64, 30}}) {
+      const Tensor image = on_gpu({n, h, w, 3}, dtype).permute({0, 3, 1, 2});
+      r.compare("stem " + shape_of(image), stem(image), stem.plain(image), dtype == at::kFloat ? 1e-5 : dtype == at::kHalf ? 1e-3 : 8e-3);
+      if (h >= 512)
+        r.time("stem " + shape_of(image), [&, &x = image] { stem(x); }, [&, &x = image] { stem.plain(x); });
+    }
+  }
+}
+
 void check_mask_bits(Report &r)
 {
   for (const auto &[h, w] : std::initializer_list<std::pair<int64_t, int64_t>>{{720, 1280}, {480, 848}, {1080, 1920}, {101, 67}, {1, 1}, {128, 128}, {256, 256}, {65, 31}})

@@ -50,7 +50,7 @@ void check_norm(Report &r)
         r.compare("norm of a sum not kept", unkept, got.out, 0);
       }
   // as memory attention and Hiera call it
-  const std::pair<int64_t, int64_t> timed[] = {{4096, 256}, {65536, 96}, {65536, 112}, {16384, 192}, {4096, 384}, {1024, 768}, {65536, 144}};
+  const std::pair<int64_t, int64_t> timed[] = {{4096, 256}, {65536, 96}, {65536, 112}, {16384, 192}, {4096, 384}, {1024, 768}, {65536, 144}, {4096, 576}, {1024, 1152}};
   for (const auto &[rows, channels] : timed) {
     const Parameters of(channels);
     const Tensor a = on_gpu({1, rows, channels}, at::kFloat), b = on_gpu({1, rows, channels}, at::kBFloat16);
@@ -287,6 +287,26 @@ void check_recall(Report &r)
           if (aged && k == 7 && stored == at::kBFloat16 && out == at::kBFloat16)
             r.time(name, [&] { kernels::recall(bank, s.objects, out); }, [&] { kernels::plain::recall(bank, s.objects, out); });
         }
+}
+
+void check_mlp(Report &r)
+{
+  // RepViT's first two stages, and rows that fill neither a block nor a warp
+  const struct {
+    int64_t n, side, channels;
+  } shapes[] = {{1, 256, 48}, {8, 256, 48}, {1, 128, 96}, {8, 128, 96}, {1, 1, 48}, {3, 5, 96}, {1, 37, 48}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
+      const auto some = [&](at::IntArrayRef sizes, double scale) { return on_gpu(sizes, at::kFloat).mul(scale).to(dtype); };
+      const Tensor in = some({2 * s.channels, s.channels}, 0.2), in_bias = some({2 * s.channels}, 0.5), out = some({s.channels, 2 * s.channels}, 0.2),
+                   out_bias = some({s.channels}, 1), x = on_gpu({s.n, s.side, s.side, s.channels}, dtype).permute({0, 3, 1, 2});
+      const kernels::PixelMlp mlp(in, in_bias, out, out_bias);
+      const std::string name = "MLP " + shape_of(x);
+      r.compare(name + " is taken", at::full({1}, kernels::PixelMlp::takes(s.channels, dtype) ? 1.0 : 0.0), at::ones({1}), 0);
+      r.compare(name, mlp(x), mlp.plain(x), rounding(dtype));
+      if (s.side >= 128)
+        r.time(name, [&] { mlp(x); }, [&] { mlp.plain(x); });
+    }
 }
 
 void check_window_attention(Report &r)

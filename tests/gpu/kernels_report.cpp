@@ -9,6 +9,8 @@
 
 const std::vector<Group> groups = {
     {"preprocess", check_preprocess},
+    {"patches", check_patches},
+    {"stem", check_stem},
     {"mask bits", check_mask_bits},
     {"rotary", check_rotate},
     {"layer norm", check_norm},
@@ -21,6 +23,7 @@ const std::vector<Group> groups = {
     {"squeeze and excitation", check_excite},
     {"mask maps", check_mask_map},
     {"recall", check_recall},
+    {"MLP", check_mlp},
     {"attention in windows", check_window_attention},
     {"decoder tokens", check_tokens},
     {"choice of a mask", check_pick},

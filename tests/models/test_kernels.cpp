@@ -97,6 +97,16 @@ void windows_go_back_to_their_places(void **)
   assert_near(back.out, kernels::add_norm(normed, {}, weight, bias, 1e-6, at::kFloat).out, 1e-6);
 }
 
+// Hiera's first convolution as a product
+void patches_are_what_a_convolution_sees(void **)
+{
+  at::manual_seed(10);
+  const Tensor image = at::randn({2, 12, 20, 3}).permute({0, 3, 1, 2}), weight = at::randn({5, 3, 7, 7});
+  const Tensor got = kernels::patches(image), taps = at::constant_pad_nd(weight, {1, 0, 1, 0}).permute({0, 2, 3, 1}).flatten(1);
+  assert_true(got.sizes() == at::IntArrayRef({2, 3, 5, 192}));
+  assert_near(at::linear(got, taps).permute({0, 3, 1, 2}), at::conv2d(image, weight, {}, 4, 3), 1e-4);
+}
+
 void pooling_takes_the_greatest_of_four(void **)
 {
   at::manual_seed(8);
@@ -290,6 +300,7 @@ int main()
   const CMUnitTest tests[] = {
       cmocka_unit_test(mask_bits_are_signs_at_video_size), cmocka_unit_test(a_pixel_belongs_to_one_object),
       cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
+      cmocka_unit_test(patches_are_what_a_convolution_sees),
       cmocka_unit_test(pooling_takes_the_greatest_of_four), cmocka_unit_test(gelu_without_erf_is_the_exact_one),
       cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),

@@ -1,15 +1,22 @@
 /* Attention within windows; see window_cuda.h.
  *
- * A block takes some windows of a head each ("items"): their keys and values lie in shared memory whole, and a warp goes
+ * A block takes some windows of a head each ("items"), or, where these would leave the device idle, a part of the queries
+ * of one: their keys and values lie in shared memory whole, and a warp goes
  * over 16 queries at a time with a running maximum and sum over 32 keys each (Dao, FlashAttention-2), so that scores
- * never leave registers. Products are mma.m16n8k16; the fragments' layouts are those of the PTX manual. */
+ * never leave registers. */
 #include "window_cuda.h"
 
-#include "vectors.cuh"
+#include "fragments.cuh"
 
 #include <math.h>
 
 namespace {
+
+using vb_cuda::load_matrices;
+using vb_cuda::load_transposed;
+using vb_cuda::multiply;
+using vb_cuda::pair;
+using vb_cuda::shared_address;
 
 constexpr int MAX_KEYS = 256, MAX_WARPS = 8, CHUNK = 32; // keys at a time
 constexpr int MAX_SHARED = 100 * 1024;                   // of a block: two fit on a multiprocessor
@@ -25,42 +32,6 @@ struct Launch {
   int warps_per_item, items_per_block, n_items;
   float scale; // of scores, for exp2
 };
-
-__device__ unsigned shared_address(const void *p) { return (unsigned)__cvta_generic_to_shared(p); }
-
-__device__ void load_matrices(unsigned (&r)[4], unsigned at)
-{
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(at) : "memory");
-}
-
-__device__ void load_transposed(unsigned (&r)[2], unsigned at)
-{
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(r[0]), "=r"(r[1]) : "r"(at) : "memory");
-}
-
-__device__ void multiply(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __half *)
-{
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-__device__ void multiply(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, __nv_bfloat16 *)
-{
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-template <class T> __device__ unsigned pair(float x, float y)
-{
-  T v[2];
-  vb_cuda::put(v[0], x);
-  vb_cuda::put(v[1], y);
-  unsigned out;
-  memcpy(&out, v, sizeof out);
-  return out;
-}
 
 __device__ float over_quad(float v, bool greatest)
 {
@@ -107,9 +78,9 @@ template <class T, int D> __global__ void __launch_bounds__(MAX_WARPS * 32, 2) a
   const int group = lane / 4, in_group = lane % 4;
   // of ldmatrix: which of the four matrices, and which of its rows this lane points to
   const unsigned k_at = shared_address(k + (lane % 8 + lane / 16 * 8) * pitch<D> + lane / 8 % 2 * 8);
-  const unsigned v_at = shared_address(v + lane % 16 * pitch<D>);
+  const unsigned v_at = shared_address(v + lane * pitch<D>);
 
-  for (int first = thread / 32 * 16; first < a.queries; first += l.warps_per_item * 16) {
+  for (int first = ((int)blockIdx.y * l.warps_per_item + thread / 32) * 16; first < a.queries; first += (int)gridDim.y * l.warps_per_item * 16) {
     unsigned q[padded<D> / 16][4];
 #pragma unroll
     for (int s = 0; s < padded<D> / 16; s++)
@@ -136,13 +107,14 @@ template <class T, int D> __global__ void __launch_bounds__(MAX_WARPS * 32, 2) a
       for (int n = 0; n < CHUNK / 8; n++)
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-          s[n][e] = from + n * 8 + in_group * 2 + e % 2 < a.keys ? s[n][e] * l.scale : -INFINITY;
+          if (from + CHUNK > a.keys && from + n * 8 + in_group * 2 + e % 2 >= a.keys)
+            s[n][e] = -INFINITY;
           greatest[e / 2] = fmaxf(greatest[e / 2], s[n][e]);
         }
 #pragma unroll
       for (int h = 0; h < 2; h++) {
         greatest[h] = over_quad(greatest[h], true); // finite from the first chunk on, but for NaN and Inf among the scores
-        const float shrink = exp2f(most[h] - greatest[h]);
+        const float shrink = exp2f((most[h] - greatest[h]) * l.scale);
         most[h] = greatest[h];
         sum[h] *= shrink;
 #pragma unroll
@@ -157,20 +129,20 @@ template <class T, int D> __global__ void __launch_bounds__(MAX_WARPS * 32, 2) a
         float e[4];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-          e[i] = exp2f(s[n][i] - most[i / 2]);
+          e[i] = exp2f(s[n][i] * l.scale - most[i / 2] * l.scale);
           sum[i / 2] += e[i];
         }
         p[n / 2][n % 2 * 2] = pair<T>(e[0], e[1]);
         p[n / 2][n % 2 * 2 + 1] = pair<T>(e[2], e[3]);
       }
 #pragma unroll
-      for (int n = 0; n < D / 8; n++)
-#pragma unroll
-        for (int c = 0; c < CHUNK / 16; c++) {
-          unsigned b[2];
-          load_transposed(b, v_at + (unsigned)(((from + c * 16) * pitch<D> + n * 8) * (int)sizeof(T)));
-          multiply(o[n], p[c], b[0], b[1], (T *)nullptr);
-        }
+      for (int n = 0; n < D / 8; n++) {
+        unsigned b[4]; // the chunk's keys by eights
+        static_assert(CHUNK == 32, "one load");
+        load_transposed(b, v_at + (unsigned)((from * pitch<D> + n * 8) * (int)sizeof(T)));
+        multiply(o[n], p[0], b[0], b[1], (T *)nullptr);
+        multiply(o[n], p[1], b[2], b[3], (T *)nullptr);
+      }
     }
 #pragma unroll
     for (int h = 0; h < 2; h++) {
@@ -201,7 +173,12 @@ template <class T, int D> vb_status launch(T *out, const vb_cuda_window &a, cuda
     (void)cudaGetLastError();
     return vb_fail(err, VB_ECUDA, "attention in windows on the device: %zu bytes of shared memory: %s", shared, cudaGetErrorString(e));
   }
-  attend<T, D><<<(unsigned)((l.n_items + items - 1) / items), (unsigned)(items * warps * 32), shared, stream>>>(out, l);
+  int device = 0, processors = 0;
+  if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device) != cudaSuccess)
+    return vb_cuda::launched("attention in windows", err);
+  const int blocks = (l.n_items + items - 1) / items, passes = (a.queries + 16 * warps - 1) / (16 * warps); // of a warp over queries
+  const int parts = blocks < 2 * processors ? passes : 1;
+  attend<T, D><<<dim3((unsigned)blocks, (unsigned)parts), (unsigned)(items * warps * 32), shared, stream>>>(out, l);
   return vb_cuda::launched("attention in windows", err);
 }
 

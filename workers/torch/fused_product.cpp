@@ -1,6 +1,8 @@
 // Products by cuBLASLt.
 #include "fused_product.hpp"
 
+#include "kernels.hpp"
+
 #ifdef VB_HAVE_CUBLASLT
 #include <c10/cuda/CUDAStream.h>
 #include <cublasLt.h>
@@ -173,7 +175,7 @@ bool fits(const Tensor &x, const Tensor &weight, const Tensor &bias, const Tenso
 Tensor linear(const Tensor &x, const Tensor &weight, const Tensor &bias, Act act, const Tensor &residual)
 {
 #ifdef VB_HAVE_CUBLASLT
-  if (act != Act::gelu && fits(x, weight, bias, residual)) {
+  if (act != Act::gelu && kernels::usable(x.device()) && fits(x, weight, bias, residual)) {
     std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());
     sizes.back() = weight.size(-2);
     const Tensor y = at::empty(sizes, x.options());

@@ -46,12 +46,16 @@ struct Hiera : Trunk {
 
   HieraSpec spec;
   Conv2d patch_embed; // patch_embed.proj
+  std::optional<Linear> of_patches; // the same on kernels::patches
   Tensor pos;         // [1, S/4, S/4, C] float32: pos_embed enlarged and pos_embed_window tiled
   std::vector<HieraBlock> blocks;
 
   std::array<int64_t, 4> channels() const override;
   void load(const Loader &w, int64_t image_size) override;
   std::array<Tensor, 4> operator()(Context &c, const Tensor &image) const override;
+
+private:
+  Tensor embed(const Tensor &image) const; // [B, 3, S, S] -> [B, S/4, S/4, C]
 };
 
 } // namespace vb

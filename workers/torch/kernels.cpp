@@ -6,8 +6,10 @@
 
 #include "holes_cuda.h"
 #include "masks_cuda.h"
+#include "patches_cuda.h"
 #include "preprocess_cuda.h"
 #include "rotary_cuda.h"
+#include "stem_cuda.h"
 
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
@@ -52,11 +54,17 @@ struct Sequences {
 
 } // namespace
 
+namespace {
+std::atomic<bool> wanted = true;
+}
+
+void want(bool ours) { wanted = ours; }
+
 bool usable(at::Device device)
 {
   // Asked once per device: the answer cannot change. All kernels of a build are of the same architectures.
   static std::array<std::atomic<signed char>, 64> known = {}; // 0: not asked yet
-  if (!device.is_cuda() || (size_t)device.index() >= known.size())
+  if (!wanted || !device.is_cuda() || (size_t)device.index() >= known.size())
     return false;
   std::atomic<signed char> &answer = known[(size_t)device.index()];
   if (!answer) {
@@ -74,6 +82,7 @@ bool shares_memory(at::Device device)
 
 #else
 
+void want(bool) {}
 bool usable(at::Device) { return false; }
 bool shares_memory(at::Device) { return false; }
 
@@ -116,6 +125,47 @@ void Preprocess::operator()(const Tensor &image, const Tensor &rgb) const
   }
 #endif
   plain(image, rgb);
+}
+
+Tensor patches(const Tensor &image)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const Tensor x = image.permute({0, 2, 3, 1});
+  if (runs_here(x) && x.is_contiguous() && aligned(x)) {
+    vb_err err;
+    const Tensor out = at::empty({x.size(0), x.size(1) / 4, x.size(2) / 4, VB_PATCH}, x.options());
+    check(vb_cuda_patches(out.data_ptr(), x.data_ptr(), dtype_of(x), x.size(0), (int)x.size(1), (int)x.size(2), stream_of(x), &err), err);
+    return out;
+  }
+#endif
+  return plain::patches(image);
+}
+
+Stem::Stem(const Tensor &weight, const Tensor &bias)
+    : given_weight_(weight), given_bias_(bias), weight_(weight.to(at::kFloat).permute({2, 3, 1, 0}).flatten(0, 2).contiguous()), bias_(bias.to(at::kFloat).contiguous())
+{
+}
+
+Tensor Stem::plain(const Tensor &image) const
+{
+  const Tensor y = at::conv2d(image.to(given_weight_.scalar_type()), given_weight_, {}, 2, 1).contiguous(at::MemoryFormat::ChannelsLast);
+  return norm_gelu(y, given_bias_.view({1, -1, 1, 1}), {}, {}, 0, y.scalar_type());
+}
+
+Tensor Stem::operator()(const Tensor &image) const
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const Tensor x = image.permute({0, 2, 3, 1});
+  if (runs_here(x) && x.is_contiguous() && aligned(x) && x.scalar_type() == given_weight_.scalar_type() && given_weight_.size(0) == VB_STEM_CHANNELS) {
+    vb_err err;
+    const Tensor out = at::empty({x.size(0), x.size(1) / 2, x.size(2) / 2, VB_STEM_CHANNELS}, x.options());
+    check(vb_cuda_stem(out.data_ptr(), x.data_ptr(), dtype_of(x), weight_.data_ptr<float>(), bias_.data_ptr<float>(), (int)x.size(0), (int)x.size(1), (int)x.size(2),
+                       stream_of(x), &err),
+          err);
+    return out.permute({0, 3, 1, 2});
+  }
+#endif
+  return plain(image);
 }
 
 void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap)

@@ -15,8 +15,11 @@
 
 namespace vb::kernels {
 
-// Whether our kernels run on that device.
+// Whether our kernels run on that device and are wanted.
 bool usable(at::Device device);
+
+// Of the whole process, before a network is loaded: false leaves everything to the twins.
+void want(bool ours);
 
 // Whether kernels reach the host's pinned memory as they do their own, because it is one memory (Jetson).
 bool shares_memory(at::Device device);
@@ -40,6 +43,24 @@ private:
   Tensor table_;     // [3, 256] float32: bytes as the network sees them
   Tensor taps_;      // int32, of both axes; undefined: no kernel
   Tensor workspace_; // bytes between the passes
+};
+
+// Of every 4th pixel of images [B, 3, h, w], channels last, the 8x8 pixels from 4 above and left of it, 0 beyond the image:
+// [B, h / 4, w / 4, 192]
+Tensor patches(const Tensor &image);
+
+// RepViT's first convolution, of images: gelu(conv(x)), 3x3 with stride 2, from 3 channels to 24.
+class Stem {
+public:
+  Stem() = default;
+  Stem(const Tensor &weight, const Tensor &bias); // [24, 3, 3, 3], [24], of the dtype that maps will have
+  // [B, 3, h, w] of even sides, channels last -> [B, 24, h / 2, w / 2], rounded ahead of the bias and at the end
+  Tensor operator()(const Tensor &image) const;
+  Tensor plain(const Tensor &image) const;
+
+private:
+  Tensor given_weight_, given_bias_;
+  Tensor weight_, bias_; // [27, 24], [24] float32
 };
 
 // Masks at video size as bits, of n objects of one frame.
@@ -107,6 +128,20 @@ private:
   Tensor bias_;   // [C] float32
 };
 
+// x + W2 gelu(W1 x + b1) + b2 of each pixel of channels-last maps.
+class PixelMlp {
+public:
+  static bool takes(int64_t channels, ScalarType dtype); // few channels, half precision
+  PixelMlp() = default;
+  // Of the dtype that maps have: W1 [2C, C], b1 [2C], W2 [C, 2C], b2 [C]
+  PixelMlp(const Tensor &in, const Tensor &in_bias, const Tensor &out, const Tensor &out_bias);
+  Tensor operator()(const Tensor &x) const; // [B, C, H, W]
+  Tensor plain(const Tensor &x) const;      // rounded ahead of the last sum, too
+
+private:
+  Tensor in_, in_bias_, out_, out_bias_;
+};
+
 // Squeeze and excitation of channels-last maps: x times a gate per channel, made from the means of all.
 class SqueezeExcite {
 public:
@@ -163,6 +198,7 @@ Tensor norm_gelu(const Tensor &x, const Tensor &added, const Tensor &weight, con
 Tensor gelu_(const Tensor &x);
 Tensor max_pool(const Tensor &x);
 Tensor merge_parts(const Tensor &parts, const Tensor &lse);
+Tensor patches(const Tensor &image);
 void mask_bits(const Tensor &words, const Tensor &nonfinite, const Tensor &low, int64_t w, bool no_overlap);
 void rotate(const Tensor &out, const Tensor &x, const Tensor &table);
 } // namespace plain

@@ -8,6 +8,7 @@
 #include "excite_cuda.h"
 #include "gelu_cuda.h"
 #include "merge_cuda.h"
+#include "mlp_cuda.h"
 #include "norm_cuda.h"
 #include "window_cuda.h"
 #include "pool_cuda.h"
@@ -242,6 +243,36 @@ Tensor Depthwise::operator()(const Tensor &x, const Tensor &residual) const
   }
 #endif
   return plain(x, residual);
+}
+
+bool PixelMlp::takes(int64_t channels, ScalarType dtype)
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  return dtype != at::kFloat && vb_cuda_mlp_takes((int)channels);
+#else
+  (void)channels, (void)dtype;
+  return false;
+#endif
+}
+
+PixelMlp::PixelMlp(const Tensor &in, const Tensor &in_bias, const Tensor &out, const Tensor &out_bias)
+    : in_(in.contiguous()), in_bias_(in_bias), out_(out.contiguous()), out_bias_(out_bias)
+{
+}
+
+Tensor PixelMlp::operator()(const Tensor &x) const
+{
+#ifdef VB_HAVE_KERNELS_CUDA
+  const Tensor rows = x.permute({0, 2, 3, 1});
+  if (are_rows(rows) && rows.scalar_type() == in_.scalar_type() && takes(rows.size(3), rows.scalar_type())) {
+    const Tensor out = at::empty_like(rows);
+    const vb_cuda_mlp_weights weights = {in_.data_ptr(), in_bias_.data_ptr(), out_.data_ptr(), out_bias_.data_ptr(), (int)rows.size(3)};
+    vb_err err;
+    check(vb_cuda_mlp(out.data_ptr(), rows.data_ptr(), dtype_of(rows), rows.numel() / rows.size(3), &weights, stream_of(rows), &err), err);
+    return out.permute({0, 3, 1, 2});
+  }
+#endif
+  return plain(x);
 }
 
 SqueezeExcite::SqueezeExcite(const Tensor &down, const Tensor &down_bias, const Tensor &up, const Tensor &up_bias)

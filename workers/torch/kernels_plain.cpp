@@ -22,6 +22,12 @@ Tensor Depthwise::plain(const Tensor &x, const Tensor &residual) const
   return residual.defined() ? y + residual : y;
 }
 
+Tensor PixelMlp::plain(const Tensor &x) const
+{
+  const Tensor rows = x.permute({0, 2, 3, 1});
+  return (at::linear(at::gelu(at::linear(rows, in_, in_bias_)), out_, out_bias_) + rows).permute({0, 3, 1, 2});
+}
+
 Tensor SqueezeExcite::plain(const Tensor &x) const
 {
   const auto as = [&x](const Tensor &t) { return t.to(x.scalar_type()); };
@@ -131,6 +137,12 @@ Tensor gelu_(const Tensor &x)
 {
   Tensor in_place = x;
   return at::gelu_(in_place);
+}
+
+Tensor patches(const Tensor &image)
+{
+  const Tensor x = at::constant_pad_nd(image.permute({0, 2, 3, 1}), {0, 0, 4, 0, 4, 0});
+  return x.unfold(1, 8, 4).unfold(2, 8, 4).permute({0, 1, 2, 4, 5, 3}).flatten(3);
 }
 
 Tensor max_pool(const Tensor &x)

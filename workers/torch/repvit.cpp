@@ -52,10 +52,14 @@ void RepVitMlp::load(const Loader &w, int64_t dim)
 {
   load_conv_norm(conv1, w.in("conv1"), dim, 2 * dim, 1);
   load_conv_norm(conv2, w.in("conv2"), 2 * dim, dim, 1);
+  if (kernels::usable(w.precision().device) && kernels::PixelMlp::takes(dim, w.precision().op()))
+    fused.emplace(conv1.weight.flatten(1), conv1.bias, conv2.weight.flatten(1), conv2.bias);
 }
 
 Tensor RepVitMlp::operator()(const Tensor &x) const
 {
+  if (fused)
+    return (*fused)(x);
   const Tensor hidden = conv1(x, Act::gelu);
   if (!x.is_cuda())
     return conv2.plus(hidden, x);
@@ -128,6 +132,8 @@ void RepVit::load(const Loader &trunk, int64_t)
 {
   const Loader w = trunk.in("body");
   load_conv_norm(stem_conv1, w.in("stem").in("conv1"), 3, widths[0] / 2, 3, 2, 1);
+  if (kernels::usable(w.precision().device) && w.precision().op() != at::kFloat)
+    stem.emplace(stem_conv1.weight, stem_conv1.bias);
   load_conv_norm(stem_conv2, w.in("stem").in("conv2"), widths[0] / 2, widths[0], 3, 2, 1);
   for (size_t i = 0; i < stages.size(); i++)
     stages[i].load(w.in("stages_" + std::to_string(i)), widths[i ? i - 1 : 0], widths[i], depths[i]);
@@ -139,19 +145,10 @@ const char *RepVit::deviations(const Precision &p) const
   return p.autocast() ? "trunk: within a block sums and depthwise convolutions in float32, activations fused before rounding" : "";
 }
 
-// On a CUDA device bias and activation of a convolution are two more kernels, and its maps the largest of all.
-static Tensor with_gelu(const Conv2d &conv, const Tensor &x)
-{
-  if (!x.is_cuda())
-    return conv(x, Act::gelu);
-  const Tensor y = at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), conv.weight, {}, conv.stride, conv.padding);
-  return kernels::norm_gelu(y, conv.bias.view({1, -1, 1, 1}), {}, {}, 0, conv.weight.scalar_type());
-}
-
 std::array<Tensor, 4> RepVit::operator()(Context &, const Tensor &image) const
 {
   std::array<Tensor, 4> out;
-  Tensor x = stem_conv2(with_gelu(stem_conv1, image));
+  Tensor x = stem_conv2(stem ? (*stem)(image) : stem_conv1(image, Act::gelu));
   for (size_t i = 0; i < stages.size(); i++)
     out[i] = x = stages[i](x);
   return out;

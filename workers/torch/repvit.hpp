@@ -21,6 +21,7 @@ struct SqueezeExcite {
 
 struct RepVitMlp {
   Conv2d conv1, conv2;
+  std::optional<kernels::PixelMlp> fused; // the same by our kernel, where it runs
   void load(const Loader &w, int64_t dim);
   Tensor operator()(const Tensor &x) const; // x + mlp(x)
 };
@@ -56,6 +57,7 @@ struct RepVit : Trunk {
   static constexpr std::array<int, 4> depths = {2, 2, 14, 2};
 
   Conv2d stem_conv1, stem_conv2;
+  std::optional<kernels::Stem> stem; // the first with its activation, where our kernels run
   std::array<RepVitStage, 4> stages;
   std::array<int64_t, 4> channels() const override { return widths; }
   void load(const Loader &w, int64_t image_size) override;
