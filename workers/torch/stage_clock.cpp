@@ -5,6 +5,7 @@
 
 #ifdef VB_HAVE_CUDA
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
 #endif
 
@@ -50,6 +51,16 @@ void synchronize(at::Device device)
 #ifdef VB_HAVE_CUDA
   if (device.is_cuda())
     c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+#else
+  (void)device;
+#endif
+}
+
+void synchronize_all(at::Device device)
+{
+#ifdef VB_HAVE_CUDA
+  if (device.is_cuda())
+    c10::cuda::device_synchronize();
 #else
   (void)device;
 #endif

@@ -9,7 +9,8 @@
 
 namespace vb {
 
-void synchronize(at::Device device); // waits until the current stream has caught up
+void synchronize(at::Device device);     // waits until the current stream has caught up
+void synchronize_all(at::Device device); // until all of the device's have
 
 class StageClock {
 public:
