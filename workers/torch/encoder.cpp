@@ -7,7 +7,7 @@ namespace vb {
 
 void keep(Tensor &slot, const Tensor &value)
 {
-  if (value.is_cpu())
+  if (!value.defined() || value.is_cpu())
     slot = value;
   else if (slot.defined())
     slot.copy_(value);
@@ -15,8 +15,17 @@ void keep(Tensor &slot, const Tensor &value)
     slot = value.clone();
 }
 
+static void keep(Features &slot, const Features &value)
+{
+  keep(slot.s0, value.s0);
+  keep(slot.s1, value.s1);
+  keep(slot.level, value.level);
+  keep(slot.begun.sum, value.begun.sum);
+  keep(slot.begun.out, value.begun.out);
+}
+
 Encoder::Encoder(const Network &network, Context &context)
-    : network_(network), context_(context), graphs_(context), lane_(context.precision.device, false),
+    : network_(network), context_(context), graphs_(context), lane_(context.precision.device, Lane::encode),
       slots_{Slot(context.precision.device), Slot(context.precision.device)}
 {
 }
@@ -56,10 +65,10 @@ void Encoder::encode(const vb_frame *frames, int n)
   preprocess_->run(image_, n);
   s.clock.mark(VB_STAGE_PREPROCESS);
   graphs_.run({next_}, [&] { // what a last batch lacks is what was there before
-    const Features f = network_.encode(context_, image_);
-    keep(s.features.s0, f.s0);
-    keep(s.features.s1, f.s1);
-    keep(s.features.level, f.level);
+    Features f = network_.encode(context_, image_);
+    if (batch_ > 1) // less to be done frame by frame
+      f.begun = network_.begin(context_, f);
+    keep(s.features, f);
   });
   s.clock.mark(VB_STAGE_ENCODE);
   s.filled.mark();
@@ -78,9 +87,8 @@ void Encoder::take(int frame_idx, Features &to)
       continue;
     const int64_t i = found - s.frames.begin();
     s.filled.hold();
-    keep(to.s0, s.features.s0.narrow(0, i, 1));
-    keep(to.s1, s.features.s1.narrow(0, i, 1));
-    keep(to.level, s.features.level.narrow(0, i, 1));
+    const auto of = [i](const Tensor &t) { return t.defined() ? t.narrow(0, i, 1) : t; };
+    keep(to, {of(s.features.s0), of(s.features.s1), of(s.features.level), {of(s.features.begun.sum), of(s.features.begun.out)}});
     s.taken.mark();
     return;
   }

@@ -33,7 +33,7 @@ Features Fpn::operator()(const std::array<Tensor, 4> &trunk) const
   Tensor coarse = lateral3(trunk[3]).to(at::kFloat);
   Tensor fine = lateral2(trunk[2]);
   Tensor top_down = at::upsample_nearest2d(coarse, {fine.size(2), fine.size(3)}, 2.0, 2.0);
-  return {s0(trunk[0]), s1(trunk[1]), (fine + top_down).contiguous(at::MemoryFormat::ChannelsLast)};
+  return {s0(trunk[0]), s1(trunk[1]), (fine + top_down).contiguous(at::MemoryFormat::ChannelsLast), {}};
 }
 
 } // namespace vb

@@ -14,6 +14,7 @@ struct Features {
   Tensor s0;    // [1, 32, S/4, S/4] dtype of ops
   Tensor s1;    // [1, 64, S/8, S/8]
   Tensor level; // [1, 256, S/16, S/16] float32: the coarser level is added in float32 also under autocast
+  kernels::Normed begun; // offline: memory attention up to the memory, [1, (S/16)^2, 256]; undefined where it is still to be done
 };
 
 struct Fpn {

@@ -24,12 +24,12 @@ struct Moment::Event {
   at::cuda::CUDAEvent event; // without a time: cheaper to wait for
 };
 
-Lane::Lane(at::Device device, bool urgent)
+Lane::Lane(at::Device device, Kind kind)
 {
-  static std::map<std::pair<c10::DeviceIndex, bool>, c10::cuda::CUDAStream> streams; // the allocator keeps memory by stream
+  static std::map<std::pair<c10::DeviceIndex, Kind>, c10::cuda::CUDAStream> streams; // the allocator keeps memory by stream
   if (device.is_cuda())
     stream_ = std::make_unique<Stream>(
-        Stream{streams.try_emplace({device.index(), urgent}, c10::cuda::getStreamFromPool(urgent, device.index())).first->second});
+        Stream{streams.try_emplace({device.index(), kind}, c10::cuda::getStreamFromPool(kind != encode, device.index())).first->second});
 }
 
 void Lane::finish() const
@@ -70,7 +70,7 @@ struct Lane::Stream {};
 struct Lane::Scope::Guard {};
 struct Moment::Event {};
 
-Lane::Lane(at::Device, bool) {}
+Lane::Lane(at::Device, Kind) {}
 void Lane::finish() const {}
 Lane::Scope::Scope(const Lane &) {}
 Moment::Moment(at::Device) {}

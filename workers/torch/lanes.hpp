@@ -11,8 +11,9 @@ namespace vb {
 
 class Lane {
 public:
-  // A device has one lane of each kind. urgent: its kernels go first where both lanes have some.
-  Lane(at::Device device, bool urgent);
+  // A device has one lane of each kind. Kernels of encode go last where several lanes have some.
+  enum Kind { track, show, encode };
+  Lane(at::Device device, Kind kind);
   ~Lane();
   Lane(const Lane &) = delete;
   Lane &operator=(const Lane &) = delete;

@@ -44,7 +44,7 @@ void MemoryAttentionLayer::load(const Loader &w)
   norm3.load(w.in("norm3"), dim);
 }
 
-Tensor MemoryAttentionLayer::attend_to_itself(Context &c, const Tensor &t, const RotaryTables &rope) const
+Tensor MemoryAttentionLayer::self_attention(Context &c, const Tensor &t, const RotaryTables &rope) const
 {
   Tensor q, k, v;
   if (self_qkv) {
@@ -61,10 +61,14 @@ Tensor MemoryAttentionLayer::attend_to_itself(Context &c, const Tensor &t, const
   return self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v)));
 }
 
-Tensor MemoryAttentionLayer::operator()(Context &c, Tensor &x, const Tensor &t, const MemoryTokens &m, const RotaryTables &rope) const
+kernels::Normed MemoryAttentionLayer::attend_to_itself(Context &c, const Tensor &x, const Tensor &more, const RotaryTables &rope) const
 {
-  kernels::Normed y = norm2.narrow(x, attend_to_itself(c, t, rope));
+  const kernels::Normed y = norm1.narrow(x, more);
+  return norm2.narrow(y.sum, self_attention(c, y.out, rope));
+}
 
+Tensor MemoryAttentionLayer::attend_to_memory(Context &c, kernels::Normed &y, const MemoryTokens &m, const RotaryTables &rope) const
+{
   Tensor q = rotated(split_heads(cross_attn_image.q_proj(y.out), 1), rope.query);
   if (q.size(0) != m.memory.size(0)) // from here on objects differ
     q = q.expand({m.memory.size(0), -1, -1, -1}).contiguous();
@@ -76,7 +80,6 @@ Tensor MemoryAttentionLayer::operator()(Context &c, Tensor &x, const Tensor &t, 
                     ? cross_attn_image.v_proj(join_heads(c.attention.narrow("memory.cross", q, k, v)))
                     : join_heads(c.attention("memory.cross", q, k, split_heads(cross_attn_image.v_proj(m.memory), 1)));
   y = norm3.narrow(cross_attn_image.out_proj(seen), y.sum);
-  x = y.sum;
   return linear2(linear1(y.out, Act::relu));
 }
 
@@ -88,16 +91,20 @@ void MemoryAttention::load(const Loader &w, int n_layers)
   norm.load(w.in("norm"), dim);
 }
 
-Tensor MemoryAttention::operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const
+kernels::Normed MemoryAttention::begin(Context &c, const Tensor &x, const Tensor &x_pos, const RotaryTables &rope) const
 {
-  kernels::Normed y;
-  Tensor sum = x, more = x_pos;
-  for (const MemoryAttentionLayer &layer : layers) {
-    y = layer.norm1.narrow(sum, more);
-    sum = y.sum;
-    more = layer(c, sum, y.out, m, rope);
+  return layers[0].attend_to_itself(c, x, x_pos, rope);
+}
+
+Tensor MemoryAttention::operator()(Context &c, const kernels::Normed &begun, const MemoryTokens &m, const RotaryTables &rope) const
+{
+  kernels::Normed y = begun;
+  Tensor more = layers[0].attend_to_memory(c, y, m, rope);
+  for (size_t i = 1; i < layers.size(); i++) {
+    y = layers[i].attend_to_itself(c, y.sum, more, rope);
+    more = layers[i].attend_to_memory(c, y, m, rope);
   }
-  return norm(sum, more);
+  return norm(y.sum, more);
 }
 
 Tensor PointerEncoding::operator()(const Tensor &age) const

@@ -34,10 +34,14 @@ struct MemoryAttentionLayer {
   LayerNorm norm1, norm2, norm3;
 
   void load(const Loader &w);
-  Tensor attend_to_itself(Context &c, const Tensor &normed, const RotaryTables &rope) const;
-  // x [B, hw, 256] float32, or [1, hw, 256] where it is the same for all; normed: norm1 of it. x becomes the sum after
-  // cross-attention, the result is what is still to be added.
-  Tensor operator()(Context &c, Tensor &x, const Tensor &normed, const MemoryTokens &m, const RotaryTables &rope) const;
+  // x [B, hw, 256] float32 + more -> the sum after self-attention, and norm2 of it
+  kernels::Normed attend_to_itself(Context &c, const Tensor &x, const Tensor &more, const RotaryTables &rope) const;
+  // y [B, hw, 256], or [1, hw, 256] where it is the same for all objects. Its sum becomes that after cross-attention, the
+  // result is what is still to be added.
+  Tensor attend_to_memory(Context &c, kernels::Normed &y, const MemoryTokens &m, const RotaryTables &rope) const;
+
+private:
+  Tensor self_attention(Context &c, const Tensor &normed, const RotaryTables &rope) const;
 };
 
 struct MemoryAttention {
@@ -45,8 +49,10 @@ struct MemoryAttention {
   LayerNorm norm;
 
   void load(const Loader &w, int n_layers);
-  // x [1, hw, 256] float32, x_pos [1, hw, 256], a tenth of the positions -> [B, hw, 256]
-  Tensor operator()(Context &c, const Tensor &x, const Tensor &x_pos, const MemoryTokens &m, const RotaryTables &rope) const;
+  // The first layer up to the memory: of any number of frames, x [n, hw, 256] float32, x_pos [1, hw, 256], a tenth of the positions.
+  kernels::Normed begin(Context &c, const Tensor &x, const Tensor &x_pos, const RotaryTables &rope) const;
+  // The rest, of what begin made of one frame: [B, hw, 256]
+  Tensor operator()(Context &c, const kernels::Normed &begun, const MemoryTokens &m, const RotaryTables &rope) const;
 };
 
 } // namespace vb

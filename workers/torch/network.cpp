@@ -63,9 +63,11 @@ Features Network::encode(Context &c, const Tensor &image) const
   return f;
 }
 
-Tensor Network::attend(Context &c, const Tensor &level, const MemoryTokens &memory) const
+kernels::Normed Network::begin(Context &c, const Features &f) const { return memory_attention.begin(c, to_tokens(f.level), attended_pos, rope); }
+
+Tensor Network::attend(Context &c, const Features &f, const MemoryTokens &memory) const
 {
-  Tensor out = to_map(memory_attention(c, to_tokens(level), attended_pos, memory, rope), side, side);
+  Tensor out = to_map(memory_attention(c, f.begun.out.defined() ? f.begun : begin(c, f), memory, rope), side, side);
   c.probe.trace("pix_feat_with_mem", out);
   return out;
 }

@@ -59,8 +59,10 @@ struct Network {
   void load(const Loader &w, const Variant &variant, int64_t image_size);
 
   Features encode(Context &c, const Tensor &image) const; // image [1, 3, S, S] normalised
-  // level [1, 256, h, w] with what each object's memories say, [B, 256, h, w] float32
-  Tensor attend(Context &c, const Tensor &level, const MemoryTokens &memory) const;
+  // Features::begun of features of any number of frames.
+  kernels::Normed begin(Context &c, const Features &f) const;
+  // The level with what each object's memories say, [B, 256, h, w] float32
+  Tensor attend(Context &c, const Features &f, const MemoryTokens &memory) const;
   Tensor without_memory(const Tensor &level) const;
   SamHeads decode(Context &c, const Tensor &level, const Features &f, const DecoderPrompt &prompt, bool multimask) const;
   // low_logits [B, 1, S/4, S/4], score [B, 1] -> [B, m, 64]. prompted: the mask counts as binary

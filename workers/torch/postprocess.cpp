@@ -22,7 +22,7 @@ Tensor video_logits(const Tensor &low_logits, int h, int w)
 HoleFiller::HoleFiller(at::Device device, int hole_area, int sprinkle_area, bool on_device)
     : hole_area_(hole_area), sprinkle_area_(sprinkle_area),
       changed_(at::zeros({2}, at::TensorOptions(at::kLong).device(on_device && (hole_area > 0 || sprinkle_area > 0) ? device : at::kCPU))),
-      sent_(at::zeros({2}, at::TensorOptions(at::kLong).pinned_memory(changed_.is_cuda()))), waits_(device.is_cuda() && changed_.is_cpu() && (hole_area > 0 || sprinkle_area > 0))
+      waits_(device.is_cuda() && changed_.is_cpu() && (hole_area > 0 || sprinkle_area > 0))
 {
 }
 
@@ -70,14 +70,12 @@ Tensor HoleFiller::on_device(const Tensor &low_logits)
 #endif
 }
 
-void HoleFiller::send_count()
+void HoleFiller::send(Tensor &to)
 {
-  sent_.copy_(changed_, true);
+  if (!to.defined())
+    to = at::zeros({2}, at::TensorOptions(at::kLong).pinned_memory(changed_.is_cuda()));
+  to.copy_(changed_, true);
   changed_.zero_();
 }
-
-int64_t HoleFiller::filled() const { return sent_.data_ptr<int64_t>()[0]; }
-
-int64_t HoleFiller::removed() const { return sent_.data_ptr<int64_t>()[1]; }
 
 } // namespace vb

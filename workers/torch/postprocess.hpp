@@ -17,10 +17,9 @@ public:
   Tensor operator()(const Tensor &low_logits);
   bool waits() const { return waits_; } // for the device: the CPU code works on what lies there
 
-  // Pixels changed since the count before: on its way to the host, and there once the device has caught up.
-  void send_count();
-  int64_t filled() const;
-  int64_t removed() const;
+  // Pixels filled and removed since the count before, [2] int64 on the host (pinned for a device; allocated where there is
+  // none): there once the device has caught up.
+  void send(Tensor &to);
 
 private:
   Tensor on_cpu(const Tensor &low_logits);
@@ -28,7 +27,6 @@ private:
 
   int hole_area_, sprinkle_area_;
   Tensor changed_;   // [2] int64: pixels filled and removed; on the device, or on the CPU whose code does it
-  Tensor sent_;      // [2] int64, on the host; pinned for a device
   bool waits_;
 };
 

@@ -26,10 +26,10 @@ struct vb_model {
   std::unique_ptr<vb::Stages> stages;   // of the network and all that configure sets
   std::unique_ptr<vb::Tracker> tracker; // between begin and end
 
-  vb::Lane lane; // where all but encoding ahead runs
+  vb::Lane lane; // where all runs but what Encoder and Stages put elsewhere
 
   vb_model(const vb_model_config &config, at::Device device)
-      : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size), lane(device, true)
+      : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size), lane(device, vb::Lane::track)
   {
     context.precision.device = device;
   }
@@ -80,6 +80,7 @@ vb_status session_open(vb_model **out, const vb_model_config *config, vb_err *er
     auto m = std::make_unique<vb_model>(*config, device);
     Lane::Scope on(m->lane);
     m->context.graphs = m->context.attention.measures = !config->eager;
+    kernels::want(!config->eager);
     m->context.holes_on_device = !config->holes_on_cpu && !strcmp(vb_backend_hole_filling(config->device, nullptr), "cuda");
     build(m.get()); // float32: tells at once whether the checkpoint fits
     *out = m.release();
@@ -223,7 +224,7 @@ void session_close(vb_model *m)
 {
   if (!m)
     return;
-  const Lane lane(m->context.precision.device, true); // the model's goes before what was allocated in it
+  const Lane lane(m->context.precision.device, Lane::track); // the model's goes before what was allocated in it
   Lane::Scope on(lane);
   delete m;
 }

@@ -14,18 +14,55 @@ namespace {
 
 enum Stage { attend_stage, decode_stage, memorize_stage, show_stage, bits_stage };
 
-Tensor to_host(Tensor &slot, const Tensor &t)
+void to_host(Tensor &slot, const Tensor &t)
 {
-  if (t.is_cpu())
-    return t;
+  if (t.is_cpu()) {
+    slot = t;
+    return;
+  }
   if (!slot.defined() || slot.sizes() != t.sizes())
     slot = at::empty(t.sizes(), t.options().device(at::kCPU).pinned_memory(true));
-  return slot.copy_(t, true);
+  slot.copy_(t, true);
 }
 
 } // namespace
 
-Stages::Stages(const Network &network, Context &context) : encoder(network, context), network_(network), context_(context), graphs_(context) {}
+Stages::Stages(const Network &network, Context &context)
+    : encoder(network, context), network_(network), context_(context), graphs_(context), graphs_aside_(context),
+      lane_aside_(context.precision.device, Lane::show), before_aside_(context.precision.device), after_aside_(context.precision.device)
+{
+}
+
+void Stages::forget_graphs()
+{
+  graphs_.clear();
+  graphs_aside_.clear();
+}
+
+void Stages::aside(const std::function<void()> &body)
+{
+  if (!apart_)
+    return body();
+  before_aside_.mark();
+  Lane::Scope on(lane_aside_);
+  before_aside_.hold();
+  body();
+  after_aside_.mark();
+}
+
+void Stages::join() const
+{
+  if (apart_)
+    after_aside_.hold();
+}
+
+StageClock &Stages::clock_aside(StageClock &clock, Exchange &with) const
+{
+  if (!apart_)
+    return clock;
+  with.clock.start();
+  return with.clock;
+}
 
 void Stages::begin(const vb_clip &clip, vb_bank stored)
 {
@@ -33,12 +70,13 @@ void Stages::begin(const vb_clip &clip, vb_bank stored)
   max_batch_ = clip.probe ? 1 : clip.max_batch > 0 ? clip.max_batch : vb_default_batch(device.is_cuda()); // a probe sees objects one by one
   bank.reset(clip.n_objects, stored);
   encoder.begin(clip);
+  apart_ = device.is_cuda() && clip.ahead > 1;
   if (!fill_ || hole_area_ != clip.fill_hole_area || sprinkle_area_ != clip.sprinkle_area) {
-    graphs_.clear();
+    forget_graphs();
     fill_.emplace(device, hole_area_ = clip.fill_hole_area, sprinkle_area_ = clip.sprinkle_area, context_.holes_on_device);
   }
   if (non_overlap_ != clip.non_overlap)
-    graphs_.clear();
+    forget_graphs();
   non_overlap_ = clip.non_overlap;
   allocate(clip.n_objects, clip.h, clip.w);
   low_.fill_(-1024.0); // an object that is not there yet wins no pixel
@@ -50,7 +88,7 @@ void Stages::allocate(int64_t n, int64_t h, int64_t w)
   const int64_t stride = (int64_t)vb_mask_stride((int)w), low_side = network_.image_size / 4;
   if (n_objects_ == n && words_.size(1) == h && words_.size(2) == stride)
     return;
-  graphs_.clear();
+  forget_graphs();
   batches_.clear();
   n_objects_ = n;
   low_ = at::empty({n, low_side, low_side}, options.dtype(at::kFloat));
@@ -66,15 +104,15 @@ void Stages::take(int frame_idx, StageClock &clock)
 
 // To the device: [n] rows of the bank that the frame's memories go to, [n] of its pointers, [n] objects, then the rows
 // that are read: [n, memories], [n, pointers], and in the last [n, pointers] / 2 words the pointers' ages over the greatest.
-Tensor Stages::upload(Batch &batch, const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx)
+Tensor Stages::upload(Batch &batch, const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, Exchange &with)
 {
   const int64_t n = (int64_t)objects.size(), most = n * (3 + 1 + MemoryBank::n_recent + 2 * MemoryBank::n_pointers);
   const auto options = at::TensorOptions(at::kLong);
   if (!batch.indices.defined())
     batch.indices = at::zeros({most}, options.device(context_.precision.device));
-  if (staging_.size() == n_staged_)
-    staging_.emplace_back();
-  Tensor &host = staging_[n_staged_++];
+  if (with.indices.size() == with.n_indices)
+    with.indices.emplace_back();
+  Tensor &host = with.indices[with.n_indices++];
   if (!host.defined() || host.numel() < most)
     host = at::zeros({most}, options.pinned_memory(batch.indices.is_cuda()));
   int64_t *to = host.data_ptr<int64_t>();
@@ -111,20 +149,21 @@ MemoryTokens Stages::recalled(const Tensor &indices, int64_t n, const Recall &li
   return {tokens.memory, tokens.keys, k, p * per_pointer};
 }
 
-void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock)
+void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock, Exchange &with)
 {
   const int64_t n = (int64_t)objects.size();
+  join(); // the rows and logits of the frame before were read there
   if (bank_generation_ != bank.generation()) {
-    graphs_.clear();
+    forget_graphs();
     bank_generation_ = bank.generation();
   }
   Batch &b = batches_[n];
-  const Tensor indices = upload(b, objects, recalls, frame_idx);
+  const Tensor indices = upload(b, objects, recalls, frame_idx, with);
 
   Graphs::Key key = {attend_stage, n};
   for (int x : recalls[0].shape())
     key.push_back(x);
-  graphs_.run(key, [&] { keep(b.level, network_.attend(context_, features_.level, recalled(indices, n, recalls[0]))); });
+  graphs_.run(key, [&] { keep(b.level, network_.attend(context_, features_, recalled(indices, n, recalls[0]))); });
   clock.mark(VB_STAGE_ATTEND);
 
   graphs_.run({decode_stage, n}, [&] {
@@ -141,11 +180,14 @@ void Stages::track(const std::vector<int> &objects, const std::vector<Recall> &r
     low_.index_copy_(0, rows, (*fill_)(b.low).squeeze(1));
     facts_[1].index_copy_(0, rows, facts.view(at::kLong).view({n}));
   };
-  if (fill_->waits())
-    show_all();
-  else
-    graphs_.run({show_stage, n}, show_all);
-  clock.mark(VB_STAGE_POSTPROCESS);
+  aside([&] {
+    StageClock &shows = clock_aside(clock, with);
+    if (fill_->waits())
+      show_all();
+    else
+      graphs_aside_.run({show_stage, n}, show_all);
+    shows.mark(VB_STAGE_POSTPROCESS);
+  });
 }
 
 void Stages::memorize(const std::vector<int> &objects, int frame_idx, StageClock &clock)
@@ -166,9 +208,12 @@ void Stages::memorize(const std::vector<int> &objects, int frame_idx, StageClock
 
 void Stages::show(int object, const Shown &what)
 {
-  low_[object].copy_(what.low_logits[0][0]);
-  const Tensor facts = at::cat({what.iou.flatten().to(at::kFloat), what.score.flatten().to(at::kFloat)});
-  facts_[1].narrow(0, object, 1).copy_(facts.view(at::kLong));
+  aside([&] {
+    low_[object].copy_(what.low_logits[0][0]);
+    const Tensor facts = at::cat({what.iou.flatten().to(at::kFloat), what.score.flatten().to(at::kFloat)});
+    facts_[1].narrow(0, object, 1).copy_(facts.view(at::kLong));
+  });
+  join(); // the caller may give it up
 }
 
 Shown Stages::shown(int object) const
@@ -177,30 +222,37 @@ Shown Stages::shown(int object) const
   return {low_.narrow(0, object, 1).unsqueeze(1), facts.narrow(0, 0, 1), facts.narrow(0, 1, 1).view({1, 1})};
 }
 
-void Stages::send(const std::vector<int> &objects)
+void Stages::send(const std::vector<int> &objects, bool counts, StageClock &clock, Exchange &to, Moment &sent)
 {
   const int64_t w = encoder.width();
-  if (non_overlap_ || kernels::usable(context_.precision.device))
-    graphs_.run({bits_stage, w}, [&] { kernels::mask_bits(words_, facts_[0], low_, w, non_overlap_); });
-  else // one map of floats at video size at a time
-    for (int i : objects)
-      kernels::mask_bits(words_.narrow(0, i, 1), facts_[0].narrow(0, i, 1), low_.narrow(0, i, 1), w, false);
-  words_host_ = to_host(words_host_, words_);
-  facts_host_ = to_host(facts_host_, facts_);
-  n_staged_ = 0;
+  aside([&] {
+    StageClock &shows = clock_aside(clock, to);
+    if (non_overlap_ || kernels::usable(context_.precision.device))
+      graphs_aside_.run({bits_stage, w}, [&] { kernels::mask_bits(words_, facts_[0], low_, w, non_overlap_); });
+    else // one map of floats at video size at a time
+      for (int i : objects)
+        kernels::mask_bits(words_.narrow(0, i, 1), facts_[0].narrow(0, i, 1), low_.narrow(0, i, 1), w, false);
+    to_host(to.words, words_);
+    to_host(to.facts, facts_);
+    if (counts)
+      fill_->send(to.changed);
+    shows.mark(VB_STAGE_POSTPROCESS);
+    sent.mark();
+  });
+  to.n_indices = 0;
 }
 
-void Stages::write(int object, vb_object_out *out) const
+void Stages::write(int object, const Exchange &from, vb_object_out *out) const
 {
-  const int64_t *facts = facts_host_.data_ptr<int64_t>();
+  const int64_t *facts = from.facts.data_ptr<int64_t>();
   float iou_score[2];
   memcpy(iou_score, &facts[n_objects_ + object], sizeof iou_score);
   out->active = true;
   out->nonfinite = facts[object];
   out->predicted_iou = iou_score[0];
   out->object_score = iou_score[1];
-  const int64_t n = words_host_.size(1) * words_host_.size(2);
-  memcpy(out->mask->bits, words_host_.data_ptr<int64_t>() + object * n, (size_t)n * sizeof(uint64_t));
+  const int64_t n = from.words.size(1) * from.words.size(2);
+  memcpy(out->mask->bits, from.words.data_ptr<int64_t>() + object * n, (size_t)n * sizeof(uint64_t));
 }
 
 } // namespace vb

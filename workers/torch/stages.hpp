@@ -16,10 +16,22 @@ struct Shown {
   Tensor iou, score; // one element each
 };
 
+// What a frame sends to the device and gets back, in pinned memory where there is a GPU. It stays until the frame's masks
+// have been written; the next frame, whose work may be queued by then, has another.
+struct Exchange {
+  std::vector<Tensor> indices; // one per batch of objects
+  size_t n_indices = 0;        // of them in use
+  Tensor words, facts;         // see Stages
+  Tensor changed;              // see HoleFiller
+  StageClock clock;            // of the lane of what is shown, where that is another
+  explicit Exchange(at::Device device) : clock(device) {}
+};
+
 class Stages {
 public:
   Stages(const Network &network, Context &context); // borrowed
 
+  // Offline, what is shown is made on a lane of its own, so that memories need not wait for it.
   void begin(const vb_clip &clip, vb_bank bank);
   int64_t max_batch() const { return max_batch_; }
 
@@ -30,18 +42,19 @@ public:
   void take(int frame_idx, StageClock &clock);
   const Features &features() const { return features_; }
   // Tracks objects of one Recall::shape on the present frame, at most max_batch of them, and shows them.
-  void track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock);
+  void track(const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, StageClock &clock, Exchange &with);
+  // What this lane gets from now on comes after all that was shown and sent.
+  void join() const;
   // The memories of the objects that were tracked last. Nothing of the present frame needs them.
   void memorize(const std::vector<int> &objects, int frame_idx, StageClock &clock);
   Tensor fill(const Tensor &low_logits) { return (*fill_)(low_logits); }
   void show(int object, const Shown &what); // what was made elsewhere: a prompt's mask
 
-  // These objects' masks to the host; after the device has caught up they can be written.
-  void send(const std::vector<int> &objects);
-  void write(int object, vb_object_out *out) const;
-  void send_counts() { fill_->send_count(); } // likewise, of what was filled and removed since the last time
-  int64_t holes_filled() const { return fill_->filled(); }
-  int64_t sprinkles_removed() const { return fill_->removed(); }
+  // These objects' masks to the host, and with counts what was filled and removed since the last time; from `sent` on they
+  // can be written.
+  void send(const std::vector<int> &objects, bool counts, StageClock &clock, Exchange &to, Moment &sent);
+  void write(int object, const Exchange &from, vb_object_out *out) const;
+  bool waits() const { return fill_->waits(); } // for the device, within track
 
   // For the probe, after track of one object alone
   Shown shown(int object) const;
@@ -54,12 +67,18 @@ private:
   };
 
   void allocate(int64_t n_objects, int64_t h, int64_t w);
-  Tensor upload(Batch &batch, const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx);
+  void forget_graphs();
+  void aside(const std::function<void()> &body); // on the lane of what is shown, behind what the current one holds
+  StageClock &clock_aside(StageClock &clock, Exchange &with) const;
+  Tensor upload(Batch &batch, const std::vector<int> &objects, const std::vector<Recall> &recalls, int frame_idx, Exchange &with);
   MemoryTokens recalled(const Tensor &indices, int64_t n, const Recall &like) const;
 
   const Network &network_;
   Context &context_;
-  Graphs graphs_;
+  Graphs graphs_, graphs_aside_; // apart, for each has memory of its own
+  Lane lane_aside_;
+  Moment before_aside_, after_aside_;
+  bool apart_ = false; // something is done aside
   std::optional<HoleFiller> fill_;
   int hole_area_ = -1, sprinkle_area_ = -1, bank_generation_ = 0;
   bool non_overlap_ = false;
@@ -67,13 +86,11 @@ private:
 
   Features features_;
   std::map<int64_t, Batch> batches_;
-  std::vector<Tensor> staging_; // pinned: one per batch of a frame, so that none is written before it has been read
-  size_t n_staged_ = 0;
 
-  // of all objects of the clip: on the device, and as they arrive
+  // of all objects of the clip
   Tensor low_;   // [N, S/4, S/4] float32
-  Tensor words_, words_host_;   // [N, h, stride] int64
-  Tensor facts_, facts_host_;   // [2, N] int64: non-finite logits; IoU and score as two float32
+  Tensor words_; // [N, h, stride] int64
+  Tensor facts_; // [2, N] int64: non-finite logits; IoU and score as two float32
 };
 
 } // namespace vb

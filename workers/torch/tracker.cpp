@@ -53,7 +53,7 @@ Tensor scaled_mask(const vb_mask &m, int64_t size, at::Device device)
 
 Tracker::Tracker(const Network &network, Context &context, Stages &stages, const vb_clip &clip, vb_bank bank)
     : network_(network), context_(context), stages_(stages), clip_(clip),
-      clocks_{StageClock(context.precision.device), StageClock(context.precision.device)}, shown_(context.precision.device), prompted_((size_t)clip.n_objects)
+      turns_{Turn(context.precision.device), Turn(context.precision.device), Turn(context.precision.device)}, prompted_((size_t)clip.n_objects)
 {
   stages_.begin(clip, bank);
 }
@@ -145,16 +145,18 @@ void Tracker::prompt(int object, const vb_frame &frame, vb_mask *shown)
   context_.probe.frame_idx = frame.frame_idx;
   context_.probe.object = object;
   clock().start();
+  stages_.join(); // holes are counted there
   take(frame);
   out = t.prompt->has_mask ? condition_on_mask(object, *t.prompt) : condition_on_points(object, *t.prompt);
   if (!shown)
     return;
   stages_.show(object, out);
-  stages_.send({object});
-  synchronize(context_.precision.device);
+  Turn &turn = turns_[next_];
+  stages_.send({object}, false, turn.clock, turn.exchange, turn.shown);
+  turn.shown.wait();
   vb_object_out to = {};
   to.mask = shown;
-  stages_.write(object, &to);
+  stages_.write(object, turn.exchange, &to);
 }
 
 // Objects whose memories are alike go together, in the order given.
@@ -175,7 +177,7 @@ void Tracker::track(const std::vector<int> &objects, int frame_idx)
     }
     memorize(); // those of the batch before: their logits make room
     context_.probe.object = batch[0];
-    stages_.track(batch, recalls, frame_idx, clock());
+    stages_.track(batch, recalls, frame_idx, clock(), turns_[next_].exchange);
     to_memorize_ = batch;
     if (context_.probe.to) { // one object alone
       memorize();
@@ -192,24 +194,24 @@ void Tracker::memorize()
   to_memorize_.clear();
 }
 
-void Tracker::step(const vb_frame &frame, vb_step *out)
+void Tracker::queue(const vb_frame &frame)
 {
   const int t = frame.frame_idx;
-  if (t <= last_step_ || t >= clip_.n_frames)
-    fail(VB_EARG, "step to frame %d: frames come in ascending order, after %d and below %d", t, last_step_, clip_.n_frames);
-  last_step_ = timed_[(size_t)turn_] = t;
+  const bool on_device = context_.precision.device.is_cuda();
   const double begin_ms = vb_now_ms();
-  clock().start();
+  Turn &turn = turns_[next_];
+  turn.frame = t;
+  turn.active.clear();
+  turn.clock.start();
   context_.probe.frame_idx = t;
-  std::vector<int> active, tracked;
+  std::vector<int> tracked;
   for (int i = 0; i < clip_.n_objects; i++) {
     const vb_track_object &info = clip_.objects[i];
-    out->objects[i].active = false;
     if (t < info.start_frame)
       continue;
     if (!stages_.bank.conditioned(i))
       fail(VB_EARG, "step to frame %d: object %d has not been prompted (its prompt is on frame %d)", t, i, info.prompt_frame);
-    active.push_back(i);
+    turn.active.push_back(i);
     if (t == info.prompt_frame)
       stages_.show(i, std::exchange(prompted_[(size_t)i], {}));
     else
@@ -218,48 +220,75 @@ void Tracker::step(const vb_frame &frame, vb_step *out)
   if (!tracked.empty())
     take(frame);
   track(tracked, t);
-  stages_.send(active);
-  stages_.send_counts();
-  clock().mark(VB_STAGE_POSTPROCESS);
-  for (int i : active)
+  stages_.send(turn.active, true, turn.clock, turn.exchange, turn.shown);
+  for (int i : turn.active)
     if (context_.probe.to) {
       context_.probe.object = i;
       const Tensor low = stages_.shown(i).low_logits;
       context_.probe.result("low_logits", low[0][0]);
       context_.probe.result("video_logits", video_logits(low, clip_.h, clip_.w)[0][0]);
     }
-  shown_.mark();
-  stored_later_[(size_t)turn_] = context_.precision.device.is_cuda() && !to_memorize_.empty();
+  turn.stored_later = on_device && !to_memorize_.empty();
   memorize(); // while the host takes the masks, and before the next frame's attention
-  out->enqueue_ms = context_.precision.device.is_cuda() ? vb_now_ms() - begin_ms : 0;
-  shown_.wait();
-  for (int i : active)
-    stages_.write(i, &out->objects[i]);
-  out->holes_filled = stages_.holes_filled();
-  out->sprinkles_removed = stages_.sprinkles_removed();
-  turn_ = 1 - turn_;
-  add_times(turn_); // the frame before: its memories came ahead of these masks
+  turn.enqueue_ms = on_device ? vb_now_ms() - begin_ms : 0;
+  next_ = (next_ + 1) % turns_.size();
+  queued_ = t;
 }
 
-void Tracker::add_times(int turn)
+// Offline, so that the device need not wait for the host between frames; a prompt comes from the host.
+bool Tracker::may_queue(int frame_idx) const
 {
-  const int frame = std::exchange(timed_[(size_t)turn], -1);
-  double ms[VB_STAGE_COUNT] = {0};
+  return clip_.ahead > 1 && context_.precision.device.is_cuda() && !context_.probe.to && !stages_.waits() && stages_.encoder.holds(frame_idx) &&
+         std::none_of(clip_.objects, clip_.objects + clip_.n_objects, [&](const vb_track_object &o) { return o.prompt_frame == frame_idx; });
+}
+
+void Tracker::step(const vb_frame &frame, vb_step *out)
+{
+  const int t = frame.frame_idx;
+  if (t <= last_step_ || t >= clip_.n_frames || (queued_ > last_step_ && queued_ != t))
+    fail(VB_EARG, "step to frame %d: frames come in ascending order, after %d and below %d, and none that is encoded ahead is left out", t, last_step_,
+         clip_.n_frames);
+  last_step_ = t;
+  if (queued_ != t)
+    queue(frame);
+  const Turn &turn = turns_[(next_ + turns_.size() - 1) % turns_.size()];
+  if (may_queue(t + 1))
+    queue({t + 1, nullptr}); // its pixels are in the encoder
+  turn.shown.wait();
+  for (int i = 0; i < clip_.n_objects; i++)
+    out->objects[i].active = false;
+  for (int i : turn.active)
+    stages_.write(i, turn.exchange, &out->objects[i]);
+  const int64_t *changed = turn.exchange.changed.data_ptr<int64_t>();
+  out->holes_filled = changed[0];
+  out->sprinkles_removed = changed[1];
+  out->enqueue_ms = turn.enqueue_ms;
+  for (Turn &before : turns_)
+    if (before.frame < t) // its memories came ahead of these masks
+      add_times(before);
+}
+
+void Tracker::add_times(Turn &turn)
+{
+  const int frame = std::exchange(turn.frame, -1);
+  double ms[VB_STAGE_COUNT] = {0}, aside_ms[VB_STAGE_COUNT] = {0};
   if (frame < 0)
     return;
-  const double last_ms = clocks_[(size_t)turn].collect(ms);
+  turn.exchange.clock.collect(aside_ms);
+  const double last_ms = turn.clock.collect(ms);
   if (!clip_.times)
     return;
-  clip_.times[frame].after_ms = stored_later_[(size_t)turn] ? last_ms : 0;
+  clip_.times[frame].after_ms = turn.stored_later ? last_ms : 0;
   for (int s = VB_STAGE_PREPROCESS; s <= VB_STAGE_POSTPROCESS; s++)
-    clip_.times[frame].stage_ms[s] += ms[s];
+    clip_.times[frame].stage_ms[s] += ms[s] + aside_ms[s];
 }
 
 void Tracker::finish()
 {
+  stages_.join();
   synchronize(context_.precision.device);
   stages_.encoder.finish();
-  for (int turn : {0, 1})
+  for (Turn &turn : turns_)
     add_times(turn);
 }
 
