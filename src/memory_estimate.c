@@ -14,7 +14,7 @@ enum {
     MEMORIES = 7,       /* a conditioning frame's and six recent ones */
     POINTERS = 16,
     MEMORY_WIDTH = 64,
-    POINTER_WIDTH = 256,
+    POINTER_WIDTH = 256, /* and that of a frame's tokens */
     LATENTS = 512,      /* tokens of a memory behind EdgeTAM's perceiver */
     DECODERS_CUDA = 8,  /* threads, each with a frame; on a CPU one */
     MASK_COPIES = 6,    /* of an object: prompt, ground truth, outputs, those that wait to be scored */
@@ -78,6 +78,14 @@ static double mask_bytes(const vb_memory_case *c)
     return c->n_objects * (low * low * 4 + (double)c->h * c->w / 8);
 }
 
+/* Offline, in the encoder's two slots: each frame on its way through memory attention, a sum in float32 and its norm. */
+static double begun_bytes(const vb_memory_case *c)
+{
+    double side = c->image_size / 16, bytes = 4 + (c->dtype == VB_FLOAT16 || c->dtype == VB_BFLOAT16 ? 2 : 4);
+
+    return c->batch_frames > 1 ? 2 * c->batch_frames * side * side * POINTER_WIDTH * bytes : 0;
+}
+
 static double frame_bytes(const vb_memory_case *c)
 {
     return 3.0 * c->h * c->w;
@@ -96,11 +104,11 @@ vb_memory_estimate vb_memory_estimate_of(const vb_memory_case *c)
         return (vb_memory_estimate){.device_bytes = -1, .rss_bytes = (int64_t)(STUB_HOST * MIB + frames + masks)};
     if (c->cuda) {
         device = (CUDA_FIXED + m->weights[half] + area * (m->cuda_encode[half] * c->batch_frames + m->cuda_pass[half] * batch)) * MIB + bank_bytes(c) +
-                 mask_bytes(c) + c->batch_frames * frame_bytes(c);
+                 mask_bytes(c) + begun_bytes(c) + c->batch_frames * frame_bytes(c);
         host = CUDA_HOST * MIB + frames + masks;
     } else {
         host = (CPU_HOST + m->weights[half] + area * (m->cpu[half] + m->encode[half] * (c->batch_frames - 1) + m->pass[half] * (batch - 1))) * MIB +
-               bank_bytes(c) + mask_bytes(c) + frames + masks;
+               bank_bytes(c) + mask_bytes(c) + begun_bytes(c) + frames + masks;
     }
     return (vb_memory_estimate){.device_bytes = c->cuda ? (int64_t)device : -1, .rss_bytes = (int64_t)host};
 }
