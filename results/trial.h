@@ -114,7 +114,7 @@ typedef struct {
     double warmup_frames_ms;  /* of it, the frames */
     int32_t warmup_frames;
     int32_t warmup_converged; /* 1: until times fell no more; 0: a bound ended it before; -1: a fixed number was asked for */
-    double wall_ms;       /* first decode to last score */
+    double wall_ms;       /* first decode to last score, sensors read before and after left out */
     int64_t peak_device_bytes; /* -1: not told */
     int64_t peak_rss_bytes;    /* -1: not told */
     int64_t weights_bytes;
