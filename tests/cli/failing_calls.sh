@@ -1,7 +1,7 @@
 # The n-th allocation of coordinator, worker and engine and the n-th MPI call of the ranks fail, once and it and all after it:
 # the job ends with a code and a message or goes on, no process is left, and the same command completes it (trials that failed
 # for it by --retry-failed): every trial done, verify finds nothing.
-# SAVBENCH_FAIL_STRIDE=N: every N-th call.
+# SAVBENCH_FAIL_STRIDE=N: every N-th call; SAVBENCH_PART: a share of those.
 . "$TESTS/lib.sh"
 [ -n "${SAVBENCH_FAIL_STRIDE:-}" ] || { echo "skipped: takes minutes; SAVBENCH_FAIL_STRIDE=N runs it (scripts/fault_soak.sh does)"; exit 77; }
 preload=${BIN}/libvb_fail_job.so
@@ -42,10 +42,10 @@ while read -r kind rank program; do
     calls=$(cat count)
     stride=${SAVBENCH_FAIL_STRIDE:-$calls}
     for ever in 0 1; do
-        at=$((stride > 1 ? (kind * 31 + rank * 7 + ever * 13) * 97 % stride : 0))
+        at=$(((kind * 31 + rank * 7 + ever * 13) * 97 % stride + ${PART%/*} * stride))
         while [ $at -lt "$calls" ]; do
             try $kind $at $ever $rank $program
-            at=$((at + stride))
+            at=$((at + ${PART#*/} * stride))
         done
     done
     echo "kind $kind, rank $rank $program: $calls calls; so far $tried tried, $ended ended with an error, $bad did harm" >&2
@@ -56,4 +56,5 @@ $MEMORY 1 savbench-engine
 $MPI 0 savbench
 $MPI 1 savbench
 EOF
+echo "$tried calls tried in jobs, $ended ended with an error, $bad did harm" >&2
 [ $bad = 0 ] && echo "clean ends, all there afterwards"
