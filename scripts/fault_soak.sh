@@ -9,7 +9,7 @@
 #   bits       100 000 bits turned over in rows and 100 000 in shards
 #   faults     4 500 faults of engines and 500 of ranks and mpirun, in running jobs
 #   failures   every allocation, SQL statement and HDF5 call of a run of 4 videos, failing once and for ever
-#   jobs       every 11th allocation and MPI call of coordinator, worker and engine
+#   jobs       every allocation and MPI call of coordinator, worker and engine, failing once and for ever
 #   libraries  every 101st allocation of SQLite and HDF5, of which there are some hundred thousand
 #
 #   --jobs N         so many processes at the same time (default 1)
@@ -58,7 +58,7 @@ suite() { # NAME FOLDER: a share of it, by SAVBENCH_PART
         power) SAVBENCH_POWER_CUTS=10000 "$build/test_power" ;;
         bits) SAVBENCH_FLIPS=100000 "$build/test_verify" ;;
         faults) SAVBENCH_FAULTS=4500:500 SAVBENCH_REPEATS=100 script random_faults "$2" ;;
-        jobs) SAVBENCH_FAIL_STRIDE=11 script failing_calls "$2" ;;
+        jobs) SAVBENCH_FAIL_STRIDE=1 script failing_calls "$2" ;;
         failures) for kind in 0 3 4 5; do SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=1 "$build/test_failures" || status=1; done ;;
         libraries) for kind in 1 2; do SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=101 "$build/test_failures" || status=1; done ;;
         *) echo "fault_soak.sh: no suite '$1'" && status=2 ;;
