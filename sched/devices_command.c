@@ -160,7 +160,10 @@ static int as_rank(const arguments *a, int argc, char **argv)
         code = print_all(lines, hosts, place.size, a->json);
         fflush(stdout);
     }
-    vb_link_close(link, VB_EXIT_FAILED);
+    if (vb_link_close(link, &err)) {
+        vb_cli_fail("devices", &err);
+        MPI_Abort(MPI_COMM_WORLD, VB_EXIT_FAILED);
+    }
     free(lines);
     free(hosts);
     return code;

@@ -115,24 +115,25 @@ static void nap_ms(int ms)
     nanosleep(&t, NULL);
 }
 
-void vb_link_close(vb_link *l, int code)
+vb_status vb_link_close(vb_link *l, vb_err *err)
 {
     double until = vb_now_ms() + PATIENCE_MS;
     MPI_Request all;
-    int done = 0, rank = 0;
+    int done = 0, rank = 0, rc;
 
     if (!l)
-        return;
+        return VB_OK;
     MPI_Comm_rank(l->comm, &rank);
-    if (!MPI_Ibarrier(l->comm, &all))
-        for (int idle = 0; !done; idle++) {
-            if (MPI_Test(&all, &done, MPI_STATUS_IGNORE))
-                break;
-            if (!done && rank == 0 && vb_now_ms() > until)
-                MPI_Abort(l->comm, code);
-            if (!done)
-                nap_ms(vb_link_pause_ms(idle));
-        }
+    if ((rc = MPI_Ibarrier(l->comm, &all)))
+        return mpi_fail(err, "MPI_Ibarrier at the job's end", rc);
+    for (int idle = 0; !done; idle++) {
+        if ((rc = MPI_Test(&all, &done, MPI_STATUS_IGNORE)))
+            return mpi_fail(err, "MPI_Test at the job's end", rc);
+        if (!done && rank == 0 && vb_now_ms() > until)
+            return vb_fail(err, VB_EMPI, "a rank does not come to the job's end within %d s: frozen or lost; what is recorded stays", PATIENCE_MS / 1000);
+        if (!done)
+            nap_ms(vb_link_pause_ms(idle));
+    }
     for (int i = 0; i < l->n_out; i++)
         MPI_Request_free(&l->out[i].request);
     MPI_Finalize();
@@ -142,6 +143,7 @@ void vb_link_close(vb_link *l, int code)
         free(l->in[i].bytes);
     free(l->out);
     free(l);
+    return VB_OK;
 }
 
 vb_status vb_link_send(vb_link *l, int peer, vb_msg_type type, uint64_t epoch, const void *head, size_t n_head,

@@ -19,9 +19,9 @@ typedef struct vb_link vb_link;
 
 /* MPI_Init and who we are. Call once, from the main thread. */
 vb_status vb_link_open(vb_link **out, vb_place *place, vb_err *err);
-/* Waits for all ranks, asleep, and ends MPI. Rank 0, who comes last, has little patience: a rank that does not come is
- * frozen or lost, and the job is aborted with code. A link that was not opened (NULL) is left alone. */
-void vb_link_close(vb_link *l, int code);
+/* Waits for all ranks, asleep, and ends MPI. Rank 0, who comes last, has little patience with one that is frozen or lost. On an
+ * error MPI goes on: whoever calls is to abort the job. A link that was not opened (NULL) is left alone. */
+vb_status vb_link_close(vb_link *l, vb_err *err);
 
 /* Queues a message; the payload (in up to two parts, the second may be NULL) is copied. */
 vb_status vb_link_send(vb_link *l, int peer, vb_msg_type type, uint64_t epoch, const void *head, size_t n_head,

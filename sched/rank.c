@@ -46,6 +46,20 @@ static int exit_code(const vb_rank *r, vb_status st, int code, const vb_err *err
     return st == VB_EARG ? VB_EXIT_USAGE : VB_EXIT_FAILED;
 }
 
+/* The job's end. All is recorded by then, and rank 0 alone may still be writing: a worker without a way to the others waits until
+ * rank 0 loses its patience. */
+static void leave(vb_rank *r, int code)
+{
+    vb_err err;
+
+    if (vb_link_close(r->link, &err) == VB_OK)
+        return;
+    vb_log(&r->log, VB_LOG_WARN, "%s", err.msg);
+    while (r->place.rank > 0)
+        pause();
+    MPI_Abort(MPI_COMM_WORLD, code);
+}
+
 int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker)
 {
     vb_rank r = {.options = o, .argc = argc, .argv = argv, .stop_fd = -1};
@@ -70,7 +84,7 @@ int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker
         MPI_Abort(MPI_COMM_WORLD, is_final(&r, st) ? code : LOST); /* the others wait for this one */
     if (cut)
         _exit(code); /* the job is being torn down: nobody will come to the barrier */
-    vb_link_close(r.link, code);
+    leave(&r, code);
     close(r.stop_fd);
     /* The supervisor judges by what is recorded; a code of ours would only make mpirun print about it. */
     return getenv("SAVBENCH_SUPERVISED") && (code == VB_EXIT_SOME_FAILED || code == VB_EXIT_RESUMABLE) ? VB_EXIT_OK : code;

@@ -1,25 +1,31 @@
 #!/usr/bin/env bash
 # Packs a build with the libraries that it needs, for a machine that has a torch wheel and a C library and little else:
 #
-#   bash scripts/bundle.sh [--build DIR] [--out FILE.tar.gz] [--with-torch]
+#   bash scripts/bundle.sh [--build DIR] [--out FILE.tar.gz] [--with-torch] [--with-tests]
 #
 # In the archive: bin/ (savbench, savbench-engine, mpirun, orted), lib/, share/ and the wrapper `savbench`, which finds
 # torch through python3 (or VB_PYTHON) and sets the search paths. libtorch is left out: the target's wheel must be of the
 # version that the build was linked against (the wrapper checks it). --with-torch packs libtorch and the CUDA libraries
 # of the wheel too (several GB for a CUDA build). The target needs a C library at least as new as this machine's.
+# --with-tests packs the fault suites too, and the fuzz targets of build/fuzz where they were built, with what they learned:
+#
+#   ./with bash scripts/fault_soak.sh --build bin --jobs 16
+#   ./with bash scripts/fuzz.sh --build fuzz --jobs 16
+#
 # MPI runs within one machine and over TCP; fast fabrics need the target's own Open MPI.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/deps.sh"
 cd "$VB_ROOT"
 export LC_ALL=C.UTF-8
 
-build=build/release out=build/bundle.tar.gz with_torch=''
+build=build/release out=build/bundle.tar.gz with_torch='' with_tests=''
 while [ $# -gt 0 ]; do
     case $1 in
         --build) build=$2 && shift ;;
         --out) out=$2 && shift ;;
         --with-torch) with_torch=1 ;;
-        *) deps_stop "bundle.sh: no option $1 (there are --build, --out and --with-torch)" ;;
+        --with-tests) with_tests=1 ;;
+        *) deps_stop "bundle.sh: no option $1 (there are --build, --out, --with-torch and --with-tests)" ;;
     esac
     shift
 done
@@ -47,6 +53,21 @@ for program in test_holes_cuda test_kernels_cuda score_bench; do
     [ ! -f "$build/$program" ] || cp "$build/$program" "$top/bin/"
 done
 
+if [ -n "$with_tests" ]; then
+    mkdir -p "$top/scripts" "$top/tests"
+    cp scripts/fault_soak.sh scripts/fuzz.sh "$top/scripts/"
+    cp -r tests/cli tests/sanitizers "$top/tests/"
+    for program in test_calls test_failures test_power test_verify make_dataset libvb_fail_job.so; do
+        cp "$build/$program" "$top/bin/"
+    done
+    if [ -x build/fuzz/fuzz_seeds ]; then # the seeds are made of fixtures that stay here
+        mkdir -p "$top/fuzz/corpus"
+        build/fuzz/fuzz_seeds "$top/fuzz/seeds"
+        find build/fuzz -maxdepth 1 -name 'fuzz_*' ! -name fuzz_seeds -exec cp {} "$top/fuzz/" \;
+        [ ! -d build/fuzz/corpus ] || find build/fuzz/corpus -mindepth 1 -maxdepth 1 -type d -exec cp -r {} "$top/fuzz/corpus/" \;
+    fi
+fi
+
 # --- Open MPI: what a run on one machine or over TCP takes, at the same places below its prefix ------------------------
 
 prefix=$(readlink -f "$(ompi_info --parsable --path prefix | sed 's/.*://')")
@@ -68,12 +89,14 @@ done
 # --- shared libraries -------------------------------------------------------------------------------------------------
 
 # All that the programs and plugins load, but for the C and C++ run times, the driver, and what comes with torch
-# (the CUDA run time among it).
+# (the CUDA run time among it). The fuzz targets need the C++ run time, which comes with torch otherwise.
+cxx='|stdc\+\+|gcc_s'
+[ -z "$with_tests" ] || cxx=''
 {
     find "$top/bin" -type f
-    find "$top" -name 'mca_*.so'
+    find "$top" -name 'mca_*.so' -o -name 'fuzz_*' -type f
 } | LD_LIBRARY_PATH=${torch_dir:+$torch_dir/lib} xargs ldd 2> /dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
-    grep -vE '/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|stdc\+\+|gcc_s|cuda|cudart|cublasLt|nvidia-ml))\.so[.0-9]*$' |
+    grep -vE "/(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util$cxx|cuda|cudart|cublasLt|nvidia-ml))\.so[.0-9]*\$" |
     { [ -z "$torch_dir" ] && cat || grep -vF -e "$torch_dir/" -e "$(dirname "$torch_dir")/nvidia/" || true; } |
     while IFS= read -r lib; do cp -Ln "$lib" "$top/lib/"; done
 
@@ -120,14 +143,27 @@ if [ "$want" != none ]; then
         [ -d "$folder" ] && paths=$paths:$folder
     done
 fi
+. "$here/environment"
+exec "$here/bin/savbench" "$@"
+WRAPPER
+cat > "$top/environment" << 'ENVIRONMENT'
+# Sourced: where things are found. $here is this folder, $paths the libraries'.
 # Without a remote shell mpirun stops unless it is told to stay on this machine.
 command -v ssh > /dev/null 2>&1 || command -v rsh > /dev/null 2>&1 || export OMPI_MCA_plm=isolated
 # PMIx looks for its compression plugin at a fixed place, and goes without after a warning.
 export PMIX_MCA_pcompress_base_silence_warning=1
 export LD_LIBRARY_PATH="$paths${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$here/bin:$PATH" OPAL_PREFIX="$here"
-exec "$here/bin/savbench" "$@"
+ENVIRONMENT
+cat > "$top/with" << 'WRAPPER'
+#!/bin/sh
+# Runs a command of a bundle with its libraries and its Open MPI.
+here=$(cd "$(dirname "$0")" && pwd)
+paths=$here/lib
+. "$here/environment"
+exec "$@"
 WRAPPER
-chmod 755 "$top/savbench"
+chmod 755 "$top/savbench" "$top/with"
+[ -n "$with_tests" ] || rm "$top/with"
 
 mkdir -p "$(dirname "$out")"
 tar -C "$stage" --sort=name --owner=0 --group=0 -czf "$out" savbench

@@ -1,47 +1,119 @@
 #!/usr/bin/env bash
-# The fault suites in full, on the stub model:  bash scripts/fault_soak.sh [BUILD]   (default build/release)
+# The fault suites in full, on the stub model:
 #
-# What check.sh tries at a few points this tries at all of them, or at as many as SOAK_SCALE says (percent, default 100):
-#   every file call of a run of 20 videos: killed before it, torn, failing once, failing for ever
-#   every allocation, SQL statement and HDF5 call of a run of 4 videos, failing once and for ever; every 101st allocation of
-#   SQLite and HDF5, of which there are some hundred thousand (SAVBENCH_FAIL_STRIDE=1 build/release/test_failures: all);
-#   every 11th allocation and MPI call of coordinator, worker and engine
-#   10 000 power cuts; 100 000 bits turned over in rows and 100 000 in shards
-#   4 500 faults of engines and 500 of ranks and mpirun, in running jobs
-# Prints the counts; exit code 0 when no harm was done. Takes hours; TMPDIR on a memory file system helps.
+#   bash scripts/fault_soak.sh [--jobs N] [--minutes N] [--scale PERCENT] [--build DIR] [--out DIR] [SUITE...]
+#
+# What check.sh tries at a few points these suites try at all of them:
+#   calls      every file call of a run of 20 videos: killed before it, torn, failing once, disk full and read-only from there on
+#   power      10 000 power cuts
+#   bits       100 000 bits turned over in rows and 100 000 in shards
+#   faults     4 500 faults of engines and 500 of ranks and mpirun, in running jobs
+#   failures   every allocation, SQL statement and HDF5 call of a run of 4 videos, failing once and for ever
+#   jobs       every allocation and MPI call of coordinator, worker and engine, failing once and for ever
+#   libraries  every 101st allocation of SQLite and HDF5, of which there are some hundred thousand
+#
+#   --jobs N         so many processes at the same time (default 1)
+#   --minutes N      begin nothing after that
+#   --scale PERCENT  of each suite (default 100)
+#   --build DIR      default build/release
+#   --out DIR        a log per share of a suite (default DIR of --build, soak/)
+#
+# A suite is a hundred shares; their counts are added up in a table at the end. Exit code 0 when no harm was done. Hours of
+# processor time; TMPDIR on a memory file system helps.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${1:-$root/build/release}
-scale=${SOAK_SCALE:-100}
-[ -x "$build/test_calls" ] || { echo "fault_soak.sh: '$build' has no tests: bash scripts/check.sh builds them, or name the build folder" >&2; exit 2; }
+jobs=1 minutes='' scale=100 build=$root/build/release out=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        --jobs) jobs=$2 && shift ;;
+        --minutes) minutes=$2 && shift ;;
+        --scale) scale=$2 && shift ;;
+        --build) build=$2 && shift ;;
+        --out) out=$2 && shift ;;
+        -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" && exit 0 ;;
+        -*) echo "fault_soak.sh: no option $1 (there are --jobs, --minutes, --scale, --build and --out)" >&2 && exit 2 ;;
+        *) break ;;
+    esac
+    shift
+done
+[ $# -gt 0 ] || set -- calls power bits faults failures jobs libraries
+[ -x "$build/test_calls" ] || { echo "fault_soak.sh: '$build' has no tests: bash scripts/check.sh builds them, or name it with --build" >&2; exit 2; }
 build=$(cd "$build" && pwd)
+out=${out:-$build/soak}
+mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 3
+rm -f "$out"/*.log "$out"/*.status
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-status=0
 
-part() { # part OF_100_PERCENT: scaled, at least 1
-    echo $((($1 * scale + 99) / 100))
+script() { # NAME FOLDER: a test of tests/cli, with the counts that it logs
+    local status=0
+    sh "$root/tests/cli/check.sh" "$root/tests/cli/$1.sh" "$build" "$build/make_dataset" "$2" || status=$?
+    tail -n 1 "$2/log"
+    return $status
 }
-run() { # run NAME COMMAND...
-    echo "== $1"
-    shift
-    "$@" || { echo "   failed: $*"; status=1; }
+suite() { # NAME FOLDER: a share of it, by SAVBENCH_PART
+    local kind status=0
+    case $1 in
+        calls) SAVBENCH_FAULT_STRIDE=1 "$build/test_calls" ;;
+        power) SAVBENCH_POWER_CUTS=10000 "$build/test_power" ;;
+        bits) SAVBENCH_FLIPS=100000 "$build/test_verify" ;;
+        faults) SAVBENCH_FAULTS=4500:500 SAVBENCH_REPEATS=100 script random_faults "$2" ;;
+        jobs) SAVBENCH_FAIL_STRIDE=1 script failing_calls "$2" ;;
+        failures) for kind in 0 3 4 5; do SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=1 "$build/test_failures" || status=1; done ;;
+        libraries) for kind in 1 2; do SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=101 "$build/test_failures" || status=1; done ;;
+        *) echo "fault_soak.sh: no suite '$1'" && status=2 ;;
+    esac || status=$?
+    return $status
+}
+share() { # NAME K
+    local status=0
+    mkdir -p "$scratch/$1.$2/tmp"
+    TMPDIR=$scratch/$1.$2/tmp SAVBENCH_PART=$2/100 suite "$1" "$scratch/$1.$2/run" > "$out/$1.$2.log" 2>&1 < /dev/null || status=$?
+    rm -rf "$scratch/$1.$2"
+    echo $status > "$out/$1.$2.status"
+    [ $status = 0 ] || echo "$1, share $2: exit code $status ($out/$1.$2.log)"
 }
 
-stride=$((100 / (scale > 100 ? 100 : scale)))
-run "file calls" env SAVBENCH_FAULT_STRIDE=$stride "$build/test_calls"
-for kind in 0 3 4 5; do
-    run "failing calls" env SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=$stride "$build/test_failures"
+for ((k = 0; k < scale; k++)); do
+    for name in "$@"; do
+        while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+            wait -n
+        done
+        [ -z "$minutes" ] || [ $SECONDS -lt $((minutes * 60)) ] || break 2
+        share "$name" "$k" &
+    done
 done
-for kind in 1 2; do
-    run "failing calls" env SAVBENCH_FAIL_KIND=$kind SAVBENCH_FAIL_STRIDE=$((101 * stride)) "$build/test_failures"
+wait
+
+# Lines of the same words are one: their numbers are added up, but for those after `of`, which say of how many.
+failed=0
+for name in "$@"; do
+    done=$(cat "$out/$name".*.status 2> /dev/null | wc -l)
+    harm=$(cat "$out/$name".*.status 2> /dev/null | grep -vcx 0)
+    failed=$((failed + harm))
+    printf '%s: %d of 100 shares, %d failed\n' "$name" "$done" "$harm"
+    cat "$out/$name".*.log 2> /dev/null | awk '
+        / (tried|turned over|looked for|faults of) ?/ && /[0-9]/ {
+            words = ""
+            for (i = 1; i <= NF; i++) {
+                number = $i ~ /^[0-9]+[,:]?$/
+                words = words " " (number ? "#" substr($i, length($i + 0) + 1) : $i)
+            }
+            if (!(words in sum)) order[n++] = words
+            sum[words] = 1
+            for (i = 1; i <= NF; i++)
+                if ($i ~ /^[0-9]+[,:]?$/) {
+                    if ($(i - 1) != "of") total[words, i] += $i
+                    else if ($i + 0 > total[words, i]) total[words, i] = $i + 0
+                }
+        }
+        END {
+            for (k = 0; k < n; k++) {
+                m = split(order[k], word, " ")
+                line = "   "
+                for (i = 1; i <= m; i++) line = line " " (word[i] ~ /^#/ ? total[order[k], i] substr(word[i], 2) : word[i])
+                print line
+            }
+        }'
 done
-run "failing calls in jobs" env SAVBENCH_FAIL_STRIDE=$((11 * stride)) \
-    sh "$root/tests/cli/check.sh" "$root/tests/cli/failing_calls.sh" "$build" "$build/make_dataset" "$scratch/calls"
-[ -f "$scratch/calls/log" ] && tail -n 1 "$scratch/calls/log"
-run "power cuts" env SAVBENCH_POWER_CUTS="$(part 10000)" "$build/test_power"
-run "bits" env SAVBENCH_FLIPS="$(part 100000)" "$build/test_verify"
-run "faults in jobs" env SAVBENCH_FAULTS="$(part 4500):$(part 500)" SAVBENCH_REPEATS=100 \
-    sh "$root/tests/cli/check.sh" "$root/tests/cli/random_faults.sh" "$build" "$build/make_dataset" "$scratch/faults"
-[ -f "$scratch/faults/log" ] && tail -n 1 "$scratch/faults/log"
-exit $status
+[ $failed = 0 ]

@@ -169,11 +169,25 @@ void vb_cli_help(FILE *to, const char *usage, const char *about, const vb_opt *o
     }
 }
 
-json_t *vb_cli_record(const vb_opt *opts, size_t n, const void *options)
+json_t *vb_cli_words(const char *const *words, int n)
 {
-    json_t *all = json_object();
+    json_t *list = json_array();
 
-    for (size_t i = 0; i < n && all; i++) {
+    for (int i = 0; i < n; i++)
+        if (json_array_append_new(list, json_string(words[i]))) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+vb_status vb_cli_record(json_t **out, const vb_opt *opts, size_t n, const void *options, vb_err *err)
+{
+    json_t *all = *out = json_object();
+
+    if (!all)
+        return vb_fail(err, VB_ENOMEM, "the record of options");
+    for (size_t i = 0; i < n; i++) {
         const char *field = (const char *)options + opts[i].offset;
         json_t *v = NULL;
 
@@ -191,22 +205,25 @@ json_t *vb_cli_record(const vb_opt *opts, size_t n, const void *options)
             v = json_boolean(*(const bool *)field);
             break;
         case VB_OPT_CALL:
-            if (!opts[i].get || !(v = opts[i].get(options)))
+            if (!opts[i].get)
                 continue;
+            v = opts[i].get(options);
             break;
         }
-        if (json_object_set_new(all, opts[i].name, v ? v : json_null())) {
+        if (json_object_set_new(all, opts[i].name, v)) { /* fails without a value too */
             json_decref(all);
-            return NULL;
+            *out = NULL;
+            return vb_fail(err, VB_ENOMEM, "--%s cannot be recorded: out of memory, or its value is no UTF-8", opts[i].name);
         }
     }
-    return all;
+    return VB_OK;
 }
 
 vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, const char *earlier, vb_err *err)
 {
-    json_t *then = json_loads(earlier, JSON_REJECT_DUPLICATES, NULL), *now = vb_cli_record(opts, n, options);
-    vb_status st = VB_OK;
+    json_t *then = json_loads(earlier, JSON_REJECT_DUPLICATES, NULL), *now = NULL;
+    vb_status st = then ? vb_cli_record(&now, opts, n, options, err)
+                        : vb_fail(err, VB_EFORMAT, "the options that this results folder was begun with cannot be read: out of memory, or the record is damaged");
 
     for (size_t i = 0; i < n && st == VB_OK; i++) {
         const json_t *a = json_object_get(then, opts[i].name), *b = json_object_get(now, opts[i].name);

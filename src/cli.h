@@ -56,8 +56,10 @@ vb_status vb_cli_parse(const vb_opt *opts, size_t n, void *options, int argc, ch
 void vb_cli_help(FILE *to, const char *usage, const char *about, const vb_opt *opts, size_t n);
 bool vb_cli_wants_help(int argc, char **argv); /* --help or -h among the options */
 
-/* The record: a JSON object of every option by canonical name. NULL: out of memory. */
-json_t *vb_cli_record(const vb_opt *opts, size_t n, const void *options);
+/* A JSON array, for rows' get. NULL: out of memory, or a word is no UTF-8. */
+json_t *vb_cli_words(const char *const *words, int n);
+/* The record: a JSON object of every option by canonical name. */
+vb_status vb_cli_record(json_t **out, const vb_opt *opts, size_t n, const void *options, vb_err *err);
 
 /* VB_EARG when a fixed option differs from an earlier record (JSON text of vb_cli_record); names the first one. */
 vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, const char *earlier, vb_err *err);

@@ -24,11 +24,7 @@ static vb_status set_checkpoint(void *p, const char *value, vb_err *err)
 static json_t *get_checkpoint(const void *p)
 {
     const vb_options *o = p;
-    json_t *list = json_array();
-
-    for (int i = 0; i < o->n_checkpoints; i++)
-        json_array_append_new(list, json_string(o->checkpoints[i]));
-    return list;
+    return vb_cli_words(o->checkpoints, o->n_checkpoints);
 }
 
 static vb_status set_rule(void *p, const char *value, vb_err *err)
@@ -437,11 +433,12 @@ void vb_options_help(FILE *to, const char *command)
 
 vb_status vb_options_json(char **out, const vb_options *o, vb_err *err)
 {
-    json_t *all = vb_cli_record(table, table_n, o);
+    json_t *all;
+    vb_status st = vb_cli_record(&all, table, table_n, o, err);
 
     *out = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
-    return *out ? VB_OK : vb_fail(err, VB_ENOMEM, "the record of options");
+    return st || *out ? st : vb_fail(err, VB_ENOMEM, "the record of options");
 }
 
 vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err *err)
@@ -452,7 +449,7 @@ vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err
 vb_status vb_options_same_fixed_records(const char *a, const char *b, vb_err *err)
 {
     json_t *first = json_loads(a, 0, NULL), *second = json_loads(b, 0, NULL);
-    vb_status st = VB_OK;
+    vb_status st = first && second ? VB_OK : vb_fail(err, VB_EFORMAT, "a record of options cannot be read: out of memory, or it is damaged");
 
     for (size_t i = 0; i < table_n && st == VB_OK; i++) {
         const json_t *x = json_object_get(first, table[i].name), *y = json_object_get(second, table[i].name);

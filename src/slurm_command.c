@@ -41,11 +41,8 @@ static vb_status set_sbatch(void *p, const char *value, vb_err *err)
 static json_t *get_sbatch(const void *p)
 {
     const vb_slurm *s = p;
-    json_t *list = json_array();
 
-    for (int i = 0; i < s->n_sbatch; i++)
-        json_array_append_new(list, json_string(s->sbatch[i]));
-    return list;
+    return vb_cli_words(s->sbatch, s->n_sbatch);
 }
 
 static const vb_opt more[] = {

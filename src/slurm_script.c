@@ -99,6 +99,10 @@ static vb_status put_run_options(FILE *to, const vb_slurm *s, vb_err *err)
         goto out;
     a = json_loads(now, 0, NULL);
     b = json_loads(before, 0, NULL);
+    if (!a || !b) {
+        st = vb_fail(err, VB_ENOMEM, "the script's options");
+        goto out;
+    }
     json_object_foreach(a, name, v) {
         if (strcmp(name, "out-dir") && strcmp(name, "state-dir") && strcmp(name, "retry-failed") && !json_equal(v, json_object_get(b, name)))
             put_value(to, name, v);

@@ -11,7 +11,7 @@
  *
  * Faults for the tests of everything that must survive an engine: SAVBENCH_STUB_FAULT=ACTION:WIDTH:FRAME[:FILE]
  * acts at frame FRAME of each video that is WIDTH pixels wide (0: any). ACTION is kill, segv, abort, stop (signals
- * to this process), exit (status 7), fail (step fails), sleep (a second per frame from FRAME on). With FILE it happens
+ * to this process), exit (status 7), leave (status 0), fail (step fails), sleep (a second per frame from FRAME on). With FILE it happens
  * only when FILE does not exist yet; it is created first, so that the next process passes.
  * SAVBENCH_STUB_BATCH=N: memory does for N objects in a pass; with more it runs out of it on the second frame of a clip. */
 #include "model.h"
@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-typedef enum { FAULT_NONE, FAULT_KILL, FAULT_SEGV, FAULT_ABORT, FAULT_STOP, FAULT_EXIT, FAULT_FAIL, FAULT_SLEEP } fault_action;
+typedef enum { FAULT_NONE, FAULT_KILL, FAULT_SEGV, FAULT_ABORT, FAULT_STOP, FAULT_EXIT, FAULT_LEAVE, FAULT_FAIL, FAULT_SLEEP } fault_action;
 
 typedef struct {
     fault_action action;
@@ -49,7 +49,7 @@ struct vb_model {
 
 static vb_status parse_fault(fault *f, const char *spec, vb_err *err)
 {
-    static const char *const names[] = {"", "kill", "segv", "abort", "stop", "exit", "fail", "sleep"};
+    static const char *const names[] = {"", "kill", "segv", "abort", "stop", "exit", "leave", "fail", "sleep"};
     char action[16];
 
     memset(f, 0, sizeof *f);
@@ -86,6 +86,8 @@ static vb_status act(const fault *f, vb_err *err)
         break;
     case FAULT_EXIT:
         _exit(7);
+    case FAULT_LEAVE:
+        _exit(0);
     case FAULT_FAIL:
         return vb_fail(err, VB_EMODEL, "stub: asked to fail at frame %d", f->frame);
     case FAULT_SLEEP:

@@ -1,14 +1,13 @@
 # The n-th allocation of coordinator, worker and engine and the n-th MPI call of the ranks fail, once and it and all after it:
 # the job ends with a code and a message or goes on, no process is left, and the same command completes it (trials that failed
 # for it by --retry-failed): every trial done, verify finds nothing.
-# SAVBENCH_FAIL_STRIDE=N: every N-th call.
+# A few calls; SAVBENCH_FAIL_STRIDE=N: every N-th; SAVBENCH_PART: a share of those.
 . "$TESTS/lib.sh"
-[ -n "${SAVBENCH_FAIL_STRIDE:-}" ] || { echo "skipped: takes minutes; SAVBENCH_FAIL_STRIDE=N runs it (scripts/fault_soak.sh does)"; exit 77; }
 preload=${BIN}/libvb_fail_job.so
 [ -f "$preload" ] || exit 77
 export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0" SAVBENCH_ENGINE_SILENCE_S=3 # an engine that cannot speak is taken for hung
 STUB="$STUB --limit-videos 1 --warmup-frames 0"
-MEMORY=0 MPI=6
+MEMORY=0 MPI=6 MPI_END=7
 tried=0 ended=0 bad=0
 
 failing() { # failing KIND AT EVER RANK PROGRAM
@@ -36,24 +35,33 @@ try() { # as failing
     [ "$(trials | tr -d '\r' | tail -1)" = done,2 ] || problem "$@" "not the same trials"
     "$BIN/savbench" verify out >verified || problem "$@" "$(cat verified)"
 }
-while read -r kind rank program; do
+every() { # every KIND RANK PROGRAM
     rm -rf out
-    failing $kind -1 0 $rank $program
+    failing $1 -1 0 $2 $3
     calls=$(cat count)
-    stride=${SAVBENCH_FAIL_STRIDE:-$calls}
     for ever in 0 1; do
-        at=$((stride > 1 ? (kind * 31 + rank * 7 + ever * 13) * 97 % stride : 0))
+        at=$((($1 * 31 + $2 * 7 + ever * 13) * 97 % SAVBENCH_FAIL_STRIDE + ${PART%/*} * SAVBENCH_FAIL_STRIDE))
         while [ $at -lt "$calls" ]; do
-            try $kind $at $ever $rank $program
-            at=$((at + stride))
+            try $1 $at $ever $2 $3
+            at=$((at + ${PART#*/} * SAVBENCH_FAIL_STRIDE))
         done
     done
-    echo "kind $kind, rank $rank $program: $calls calls; so far $tried tried, $ended ended with an error, $bad did harm" >&2
-done <<EOF
-$MEMORY 0 savbench
-$MEMORY 1 savbench
-$MEMORY 1 savbench-engine
-$MPI 0 savbench
-$MPI 1 savbench
-EOF
+    echo "kind $1, rank $2 $3: $calls calls; so far $tried tried, $ended ended with an error, $bad did harm" >&2
+}
+if [ -n "${SAVBENCH_FAIL_STRIDE:-}" ]; then
+    every $MEMORY 0 savbench
+    every $MEMORY 1 savbench
+    every $MEMORY 1 savbench-engine
+    every $MPI 0 savbench
+    every $MPI 1 savbench
+    every $MPI_END 0 savbench
+    every $MPI_END 1 savbench
+else
+    try $MEMORY 100 0 0 savbench # the record of options
+    try $MEMORY 300 1 0 savbench
+    try $MEMORY 200 0 1 savbench-engine
+    try $MPI 25 1 1 savbench
+    try $MPI_END 0 0 0 savbench
+fi
+echo "$tried calls tried in jobs, $ended ended with an error, $bad did harm" >&2
 [ $bad = 0 ] && echo "clean ends, all there afterwards"

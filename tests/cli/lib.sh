@@ -53,12 +53,14 @@ program_of() {
     echo "$program"
 }
 
-# Processes of this test: everything of ours whose working folder is the scratch folder, but for shells.
+# Processes of this test: their working folder is the scratch folder.
+of_this_test() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$PWD" 2>/dev/null | cut -d / -f 3; }
+
+# Those of them that run a program of ours.
 ours() {
-    for p in /proc/[0-9]*; do
-        [ "$(readlink "$p/cwd" 2>/dev/null)" = "$PWD" ] || continue
-        case "$(program_of "${p#/proc/}")" in
-        "$BIN"/savbench*) echo "${p#/proc/}" ;;
+    for p in $(of_this_test); do
+        case "$(program_of "$p")" in
+        "$BIN"/savbench*) echo "$p" ;;
         esac
     done
 }
@@ -75,3 +77,7 @@ rank() {
     done
     return 1
 }
+
+# share COUNT: what of it is this process's to do, where several share the work: SAVBENCH_PART=K/N.
+PART=${SAVBENCH_PART:-0/1}
+share() { echo $(($1 / ${PART#*/})); }

@@ -1,26 +1,32 @@
-# Random faults while jobs run: engines are killed (KILL, SEGV, ABRT) or stopped, and so are workers, the coordinator and
-# mpirun, each where chance finds it. Whatever happens, the supervisor completes the job: every trial is there once (done, or
+# Random faults while jobs run: engines are killed (KILL, SEGV, ABRT), stopped or leave with code 0, and workers, the coordinator
+# and mpirun are killed, each where chance finds it. Whatever happens, the supervisor completes the job: every trial is there once (done, or
 # quarantined when it met three faults), verify finds nothing, no process and no temporary file is left.
-# SAVBENCH_FAULTS=ENGINES:OTHERS faults (default 6:2), in jobs of SAVBENCH_REPEATS (default 12) repetitions.
+# SAVBENCH_FAULTS=ENGINES:OTHERS faults (default 6:2), in jobs of SAVBENCH_REPEATS (default 12) repetitions;
+# SAVBENCH_PART: a share of those.
 . "$TESTS/lib.sh"
 wanted=${SAVBENCH_FAULTS:-6:2}
-engines=${wanted%:*} others=${wanted#*:}
+engines=$(share ${wanted%:*}) others=$(share ${wanted#*:})
 export SAVBENCH_ENGINE_SILENCE_S=1 OMPI_MCA_orte_base_help_aggregate=0
 STUB="$STUB --repeats ${SAVBENCH_REPEATS:-12} --warmup-frames 0"
 trials=$((8 * ${SAVBENCH_REPEATS:-12}))
 engine_faults=0 other_faults=0 jobs=0 bad=0
 
 one_of() { shuf -n 1 -e "$@"; }
-processes() { # processes NAME: of this test
-    for p in /proc/[0-9]*; do
-        [ "$(readlink "$p/cwd" 2>/dev/null)" = "$PWD" ] || continue
-        case "$(readlink "$p/exe" 2>/dev/null)" in
-        */"$1" | */orterun) [ "$1" = savbench-engine ] && case "$(readlink "$p/exe")" in *orterun) continue ;; esac; echo "${p#/proc/}" ;;
+processes() { # processes NAME: of this test; with the ranks mpirun
+    for p in $(of_this_test); do
+        case "$1 $(readlink "/proc/$p/exe" 2>/dev/null)" in
+        *" $BIN/$1" | "savbench "*/orterun | "savbench "*/mpirun) echo "$p" ;;
         esac
     done
 }
 hit_engine() {
-    victim=$(one_of $(processes savbench-engine)) && [ -n "$victim" ] && kill -"$(one_of KILL SEGV ABRT STOP)" "$victim" 2>/dev/null
+    how=$(one_of KILL SEGV ABRT STOP leave)
+    if [ $how = leave ]; then # one that begins a frame does; it then makes the file
+        rm -f leave
+        wait_until 1 test -e leave >/dev/null || { : >leave; return 1; }
+    else
+        victim=$(one_of $(processes savbench-engine)) && [ -n "$victim" ] && kill -$how "$victim" 2>/dev/null
+    fi
 }
 hit_other() { # a rank or mpirun, but not the supervisor
     victims=
@@ -37,7 +43,8 @@ problem() {
 while [ $engine_faults -lt $engines ] || [ $other_faults -lt $others ]; do
     rm -rf out
     jobs=$((jobs + 1))
-    "$BIN/savbench" run $STUB --workers 2 --quiet >/dev/null 2>job_log &
+    : >leave
+    SAVBENCH_STUB_FAULT="leave:0:$(shuf -i 0-12 -n 1):$PWD/leave" "$BIN/savbench" run $STUB --workers 2 --quiet >/dev/null 2>job_log &
     job=$!
     until_other=$(shuf -i 4-14 -n 1)
     while kill -0 $job 2>/dev/null; do

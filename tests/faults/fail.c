@@ -50,7 +50,8 @@ void *fail_real(const char *name)
 const char *fail_name(fail_kind kind)
 {
     static const char *const names[FAIL_KINDS] = {"memory of ours", "memory of SQLite", "memory of HDF5", "memory of other libraries",
-                                                  "SQL statement",  "HDF5 call",        "MPI call"};
+                                                  "SQL statement",  "HDF5 call",        "MPI call",
+                                                  "end of MPI"};
 
     return (unsigned)kind < FAIL_KINDS ? names[kind] : "?";
 }

@@ -37,16 +37,16 @@ __attribute__((destructor)) static void end(void)
     }
 }
 
-#define CALL(name, parameters, arguments)                                                \
+#define CALL(kind, name, parameters, arguments)                                          \
     int name parameters                                                                  \
     {                                                                                    \
-        return fail_now(FAIL_MPI) ? MPI_ERR_OTHER : P##name arguments;                   \
+        return fail_now(kind) ? MPI_ERR_OTHER : P##name arguments;                       \
     }
-CALL(MPI_Isend, (const void *bytes, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request *r),
+CALL(FAIL_MPI, MPI_Isend, (const void *bytes, int n, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request *r),
      (bytes, n, type, to, tag, comm, r))
-CALL(MPI_Improbe, (int from, int tag, MPI_Comm comm, int *there, MPI_Message *m, MPI_Status *s), (from, tag, comm, there, m, s))
-CALL(MPI_Imrecv, (void *bytes, int n, MPI_Datatype type, MPI_Message *m, MPI_Request *r), (bytes, n, type, m, r))
-CALL(MPI_Test, (MPI_Request *r, int *done, MPI_Status *s), (r, done, s))
-CALL(MPI_Ibarrier, (MPI_Comm comm, MPI_Request *r), (comm, r))
-CALL(MPI_Allgather, (const void *from, int n, MPI_Datatype type, void *to, int m, MPI_Datatype into, MPI_Comm comm),
+CALL(FAIL_MPI, MPI_Improbe, (int from, int tag, MPI_Comm comm, int *there, MPI_Message *m, MPI_Status *s), (from, tag, comm, there, m, s))
+CALL(FAIL_MPI, MPI_Imrecv, (void *bytes, int n, MPI_Datatype type, MPI_Message *m, MPI_Request *r), (bytes, n, type, m, r))
+CALL(FAIL_MPI, MPI_Test, (MPI_Request *r, int *done, MPI_Status *s), (r, done, s))
+CALL(FAIL_MPI_END, MPI_Ibarrier, (MPI_Comm comm, MPI_Request *r), (comm, r))
+CALL(FAIL_MPI, MPI_Allgather, (const void *from, int n, MPI_Datatype type, void *to, int m, MPI_Datatype into, MPI_Comm comm),
      (from, n, type, to, m, into, comm))

@@ -2,7 +2,7 @@
  * from there on. Afterwards the same command completes it to the same rows, shards and report as an unbroken run.
  *
  * All calls are tried with SAVBENCH_FAULT_STRIDE=1; by default every 1201st, from a start that moves with the kind of fault.
- * SAVBENCH_FAULT_KIND=0..4: one kind alone. */
+ * SAVBENCH_FAULT_KIND=0..4: one kind alone. SAVBENCH_PART: a share of the points (sample.h). */
 #include "driver.h"
 #include "sample.h"
 #include "shim.h"
@@ -102,6 +102,7 @@ int main(void)
     };
     const char *told = getenv("SAVBENCH_FAULT_STRIDE"), *kind = getenv("SAVBENCH_FAULT_KIND");
     long stride = told ? strtol(told, NULL, 10) : 1201, calls, bad = 0;
+    sample_share part = sample_part();
     char *expected;
 
     driver_prepare(DRIVER_TRIALS);
@@ -115,7 +116,7 @@ int main(void)
 
         if (kind && strtol(kind, NULL, 10) != (long)k)
             continue;
-        for (long at = stride > 1 ? (long)k * 131 % stride : 0; at < calls; at += stride) {
+        for (long at = (long)k * 131 % stride + part.k * stride; at < calls; at += part.n * stride) {
             char out[256];
             int status;
 

@@ -5,7 +5,7 @@
  *
  * All n are tried with SAVBENCH_FAIL_STRIDE=1; by default some of each kind. SAVBENCH_FAIL_KIND=0..5: one kind alone;
  * SAVBENCH_FAIL_AT=N: with it, the N-th alone, in this process, for a debugger; SAVBENCH_FAIL_READ, SAVBENCH_FAIL_EVER: while
- * reading; it and all after it. */
+ * reading; it and all after it. SAVBENCH_PART: a share of the points (sample.h). */
 #include "driver.h"
 #include "fail.h"
 #include "sample.h"
@@ -149,9 +149,11 @@ static void count(tally *t, const order *o, const char *doing, int status)
 /* All the points of one kind. finished: a folder to read, which says text. */
 static tally try_kind(order o, long stride, long calls, long reading, const char *finished, const char *text, const char *snapshot)
 {
+    sample_share part = sample_part();
+    long first = o.kind * 7919 % stride + part.k * stride;
     tally t = {0};
 
-    for (o.at = o.kind * 7919 % stride; o.at < calls; o.at += stride) {
+    for (o.at = first; o.at < calls; o.at += part.n * stride) {
         char out[256];
         int status;
 
@@ -165,7 +167,7 @@ static tally try_kind(order o, long stride, long calls, long reading, const char
         }
         sample_remove(out);
     }
-    for (o.at = o.kind * 7919 % stride; o.at < reading; o.at += stride) {
+    for (o.at = first; o.at < reading; o.at += part.n * stride) {
         int status;
 
         IN_A_CHILD(status, read_back(finished, &o, text));

@@ -4,7 +4,8 @@
  *
  * Two kinds of file systems: ordered (names change in the order of the calls, the last ones perhaps not yet) and strict (each
  * folder for itself: what was not synced with it may be missing although later changes elsewhere are there).
- * SAVBENCH_POWER_CUTS=N cuts (default 32; every eighth is completed and compared, the others are opened and recovered). */
+ * SAVBENCH_POWER_CUTS=N cuts (default 32; every eighth is completed and compared, the others are opened and recovered);
+ * SAVBENCH_SEED=S: others; SAVBENCH_PART: a share of them (sample.h). */
 #include "driver.h"
 #include "sample.h"
 #include "shim.h"
@@ -195,7 +196,8 @@ static int judge(const char *out, const bool *promised, const char *expected, bo
 int main(void)
 {
     const char *told = getenv("SAVBENCH_POWER_CUTS"), *seed = getenv("SAVBENCH_SEED");
-    long cuts = told ? strtol(told, NULL, 10) : 32, n, bad = 0, kept = 0, completed = 0;
+    long cuts = told ? strtol(told, NULL, 10) : 32, n, bad = 0, kept = 0, completed = 0, tried = 0;
+    sample_share part = sample_part();
     uint64_t first = seed ? strtoull(seed, NULL, 10) : 1;
     const shim_op *log;
     char out[256], *expected;
@@ -212,8 +214,8 @@ int main(void)
     log = shim_log(&n);
     if (n < 1000 || n > MOST_CALLS)
         return 1;
-    for (long i = 0; i < cuts; i++) {
-        bool promised[DRIVER_TRIALS] = {false}, strict = i & 1, whole = i % 8 == 7;
+    for (long i = part.k; i < cuts; i += part.n) {
+        bool promised[DRIVER_TRIALS] = {false}, strict = tried & 1, whole = tried % 8 == 7;
         long cut;
 
         noise = 88172645463325252u ^ (first + (uint64_t)i) * 0x9e3779b97f4a7c15u;
@@ -231,10 +233,11 @@ int main(void)
             bad++;
         }
         completed += whole;
+        tried++;
         sample_remove(out);
     }
     printf("%ld power cuts in a run of %ld calls: %ld acknowledged results looked for, %ld runs completed and compared, %ld cuts did harm\n",
-           cuts, n, kept, completed, bad);
+           tried, n, kept, completed, bad);
     free(expected);
     return bad != 0;
 }

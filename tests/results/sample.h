@@ -12,6 +12,12 @@ vb_trial_key sample_key(const char *video, vb_dtype dtype, int repetition);
 void sample_folder(char path[256]);
 void sample_remove(const char *path);
 
+/* The share of a long suite that this process does: SAVBENCH_PART=K/N, the K-th of N, from 0. Without it all: 0 of 1. */
+typedef struct {
+    long k, n;
+} sample_share;
+sample_share sample_part(void);
+
 /* The call, which must succeed; the test fails with its message else. For programs that include cmocka.h. */
 #define OK(call)                                \
     do {                                        \
