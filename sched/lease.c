@@ -109,17 +109,6 @@ static void build_queues(vb_lease_table *t)
             vb_lease_queue(t, b);
 }
 
-static void hold(vb_lease_table *t, vb_lease_worker *w, int setup)
-{
-    if (w->setup == setup)
-        return;
-    if (w->setup >= 0)
-        t->setups[w->setup].holders--;
-    if (setup >= 0)
-        t->setups[setup].holders++;
-    w->setup = setup;
-}
-
 static int list_pending(int *index, const vb_lease_table *t, int block)
 {
     int n = 0;
@@ -171,7 +160,7 @@ static void promote(vb_lease_table *t, vb_lease_worker *w)
     w->next_index = spare;
     w->next_block = -1;
     w->begun_s = t->now_s;
-    hold(t, w, t->blocks[w->block].setup);
+    w->setup = t->blocks[w->block].setup;
 }
 
 bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb_lease *out)
@@ -190,7 +179,7 @@ bool vb_lease_take(vb_lease_table *t, int worker, double now_s, double ttl_s, vb
     setup = t->blocks[block].setup;
     out->switched = w->setup >= 0 && w->setup != setup;
     t->switches += out->switched;
-    hold(t, w, setup);
+    w->setup = setup;
     w->block = block;
     w->epoch = ++t->epoch;
     w->deadline_s = now_s + ttl_s;
@@ -257,7 +246,7 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
         w->block = -1;
     }
     if (!kept)
-        hold(t, w, -1);
+        w->setup = -1;
     promote(t, w);
 }
 

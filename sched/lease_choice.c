@@ -4,10 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Of the time that is left a block may be estimated to take so much; so much of that in a setup that the worker has to change to,
- * which costs time and of which less is known. By sched_bench, over eight seeds. */
-#define WITH_ROOM 0.9
+/* A block is to end before all the others do, by so many times the scatter of the blocks' times about what was expected; that is taken
+ * to be LEAST_SCATTER at least, and is learnt from the last so many blocks. In a setup that the worker has to change to the block may
+ * take so much of the time then left, since the change costs time and less is known. By sched_bench, over a hundred seeds. */
+#define SCATTERS 2.5
+#define LEAST_SCATTER 0.05
+enum { SCATTER_BLOCKS = 50 };
 #define IF_STRANGE 0.6
+/* A worker changes to a setup that, with it too, would end later by so much than all work together. Likewise. */
+#define BEHIND 1.1
 /* A worker of unknown speed gets one part in so many of its share of the work; where it is to have fewer blocks, anything. */
 enum { WORTH_TRYING = 8 };
 
@@ -22,8 +27,8 @@ static double heaviness(const vb_lease_setup *q)
     return q->work_cost > 0 ? q->learnt_work / q->work_cost : 1;
 }
 
-/* Work per second; 0: not known yet. Before it has run a block whole, by the trials of the one that it holds. */
-static double speed(const vb_lease_table *t, const vb_lease_worker *w)
+/* Before it has run a block whole, by the trials of the one that it holds. */
+static double find_speed(const vb_lease_table *t, const vb_lease_worker *w)
 {
     const vb_lease_worker *kind = &t->workers[w->kind];
     const vb_lease_block *b;
@@ -49,54 +54,71 @@ static double held_work(const vb_lease_table *t, const vb_lease_worker *w)
     b = &t->blocks[w->block];
     heavy = heaviness(&t->setups[b->setup]);
     left = b->left * b->trial_cost * heavy;
-    due = w->n_index * b->trial_cost * heavy - speed(t, w) * (t->now_s - w->begun_s); /* some of the trial at hand is done */
+    due = w->n_index * b->trial_cost * heavy - w->speed * (t->now_s - w->begun_s); /* some of the trial at hand is done */
     return due < 0 ? 0 : due < left ? due : left;
 }
 
 /* Of everybody who works, and what is left for them. */
 typedef struct {
     double work, speed, fastest; /* speed 0: nobody's is known */
+    double mean;                 /* speed of a worker of whom nothing is known; 1 where nobody's is */
     int n, busy;
 } outlook;
 
-static outlook look_ahead(const vb_lease_table *t)
+static outlook look_ahead(vb_lease_table *t)
 {
     outlook o = {0};
+    double sum = 0;
     int known = 0;
 
-    for (int i = 0; i < t->n_setups; i++)
+    for (int i = 0; i < t->n_setups; i++) {
+        t->setups[i].holding = t->setups[i].held_work = t->setups[i].untried = 0;
         o.work += t->setups[i].queued_cost * heaviness(&t->setups[i]);
+    }
     for (int i = 0; i < t->n_workers; i++) {
-        const vb_lease_worker *w = &t->workers[i];
-        double v = speed(t, w);
+        vb_lease_worker *w = &t->workers[i];
+        vb_lease_setup *q = w->setup >= 0 ? &t->setups[w->setup] : NULL;
 
+        w->speed = find_speed(t, w);
         if (w->gone)
             continue;
         o.n++;
         o.busy += w->block >= 0;
-        o.work += held_work(t, w);
-        if (w->next_block >= 0)
-            o.work += vb_lease_cost(t, w->next_block) * heaviness(&t->setups[t->blocks[w->next_block].setup]);
-        if (v > 0) {
-            known++;
-            o.speed += v;
-            o.fastest = v > o.fastest ? v : o.fastest;
+        known += w->speed > 0;
+        sum += w->speed;
+        o.fastest = w->speed > o.fastest ? w->speed : o.fastest;
+        if (q) {
+            double held = held_work(t, w) + (w->next_block >= 0 ? vb_lease_cost(t, w->next_block) * heaviness(q) : 0);
+
+            q->holding += w->speed;
+            q->untried += w->speed <= 0;
+            q->held_work += held;
+            o.work += held;
         }
     }
-    o.speed = known ? o.speed / known * o.n : 0;
+    o.mean = known ? sum / known : 1;
+    o.speed = known ? o.mean * o.n : 0;
+    for (int i = 0; i < t->n_setups; i++)
+        t->setups[i].holding += t->setups[i].untried * o.mean;
     return o;
+}
+
+/* Of the time that is left a block may be expected to take so much. */
+static double room(const vb_lease_table *t)
+{
+    return 1 / (1 + SCATTERS * fmax(LEAST_SCATTER, sqrt(t->scatter)));
 }
 
 /* The most work that a worker may be given so that it is through with it before all the others are with the rest. One whose speed
  * is not known gets little at first where there is much to do: it may be the slowest. */
 static double most_work(const vb_lease_table *t, const vb_lease_worker *w, const outlook *o)
 {
-    double v = speed(t, w);
+    double v = w->speed;
 
     if (v > 0 && v >= o->fastest)
         return INFINITY; /* nobody would be through with it sooner */
     if (v > 0 && o->speed > 0)
-        return WITH_ROOM * o->work / o->speed * v - held_work(t, w);
+        return room(t) * o->work / o->speed * v - held_work(t, w);
     return t->plan->n_blocks > WORTH_TRYING * t->n_workers ? o->work / o->n / WORTH_TRYING : INFINITY;
 }
 
@@ -140,7 +162,7 @@ static int take_from(vb_lease_table *t, vb_lease_setup *q, int worker, double mo
 static int take_least(vb_lease_table *t, int worker, const outlook *o)
 {
     vb_lease_worker *w = &t->workers[worker];
-    double v = speed(t, w), least = INFINITY;
+    double v = w->speed, least = INFINITY;
     int block = -1;
 
     for (int i = 0; i < t->n_setups; i++) {
@@ -163,23 +185,59 @@ static int take_least(vb_lease_table *t, int worker, const outlook *o)
     return block;
 }
 
-static int choose_setup(const vb_lease_table *t, const vb_lease_worker *w)
+static double setup_work(const vb_lease_setup *q)
 {
-    double most = -1;
+    return q->queued_cost * heaviness(q) + q->held_work;
+}
+
+/* When a setup would end if a worker of speed v began with it; that its last blocks end apart counts, so that long ones come first
+ * and short ones are left to fill what is left of everybody's time. */
+static double setup_end(const vb_lease_table *t, const vb_lease_setup *q, double v, const outlook *o)
+{
+    double least = vb_lease_cost(t, q->row[vb_lease_queued_before(q, q->n_row)]) * heaviness(q);
+
+    return setup_work(q) / (q->holding + v) + least / o->mean;
+}
+
+/* Whether the others will be through with the worker's setup in time without it, and another setup needs it. One worker that
+ * changes early spares many a change late, when queues run dry. */
+static bool is_spare(const vb_lease_table *t, const vb_lease_worker *w, const outlook *o)
+{
+    double v = w->speed, end = o->speed > 0 ? o->work / o->speed : 0;
+    const vb_lease_setup *own = &t->setups[w->setup];
+
+    if (v <= 0 || setup_work(own) > end * (own->holding - v))
+        return false;
+    for (int i = 0; i < t->n_setups; i++)
+        if (i != w->setup && t->setups[i].n && !t->barred[i] && setup_work(&t->setups[i]) > BEHIND * end * (t->setups[i].holding + v))
+            return true;
+    return false;
+}
+
+static int choose_setup(const vb_lease_table *t, const vb_lease_worker *w, const outlook *o)
+{
+    double latest = -1;
     int best = -1;
 
-    if (w->setup >= 0 && t->setups[w->setup].n && !t->barred[w->setup])
+    if (w->setup >= 0 && t->setups[w->setup].n && !t->barred[w->setup] && !is_spare(t, w, o))
         return w->setup;
     for (int i = 0; i < t->n_setups; i++) {
-        const vb_lease_setup *q = &t->setups[i];
-        double share = q->queued_cost * correction(q) / (1 + q->holders);
+        double end = t->setups[i].n && !t->barred[i] ? setup_end(t, &t->setups[i], w->speed > 0 ? w->speed : o->mean, o) : -1;
 
-        if (q->n && !t->barred[i] && share > most) {
-            most = share;
+        if (end > latest) {
+            latest = end;
             best = i;
         }
     }
     return best;
+}
+
+static bool anything_queued(const vb_lease_table *t)
+{
+    for (int i = 0; i < t->n_setups; i++)
+        if (t->setups[i].n)
+            return true;
+    return false;
 }
 
 int vb_lease_choose(vb_lease_table *t, int worker)
@@ -189,12 +247,12 @@ int vb_lease_choose(vb_lease_table *t, int worker)
     double most;
     int setup, block;
 
-    memset(t->barred, 0, (size_t)t->n_setups * sizeof *t->barred);
-    if (choose_setup(t, w) < 0)
+    if (!anything_queued(t))
         return -1;
+    memset(t->barred, 0, (size_t)t->n_setups * sizeof *t->barred);
     o = look_ahead(t);
     most = most_work(t, w, &o);
-    while ((setup = choose_setup(t, w)) >= 0) {
+    while ((setup = choose_setup(t, w, &o)) >= 0) {
         block = take_from(t, &t->setups[setup], worker, w->setup < 0 || setup == w->setup ? most : IF_STRANGE * most);
         if (block >= 0)
             return block;
@@ -211,7 +269,8 @@ int vb_lease_choose_ahead(vb_lease_table *t, int worker)
     if (w->setup < 0 || !t->setups[w->setup].n)
         return -1;
     o = look_ahead(t);
-    return take_from(t, &t->setups[w->setup], worker, most_work(t, w, &o));
+    memset(t->barred, 0, (size_t)t->n_setups * sizeof *t->barred);
+    return is_spare(t, w, &o) ? -1 : take_from(t, &t->setups[w->setup], worker, most_work(t, w, &o));
 }
 
 void vb_lease_learn(vb_lease_table *t, int worker, double seconds)
@@ -222,6 +281,11 @@ void vb_lease_learn(vb_lease_table *t, int worker, double seconds)
     vb_lease_worker *kind = &t->workers[w->kind];
     double cost = w->n_index * b->trial_cost;
 
+    if (kind->learnt_s > 0 && q->work_cost > 0) {
+        double off = seconds * kind->learnt_work / kind->learnt_s / (cost * heaviness(q)) - 1;
+
+        t->scatter += (off * off - t->scatter) / SCATTER_BLOCKS;
+    }
     q->learnt_s += seconds;
     q->learnt_cost += cost;
     kind->learnt_s += seconds;

@@ -13,7 +13,8 @@ typedef struct {
     double queued_cost;
     double learnt_s, learnt_cost;   /* of blocks that were run whole */
     double learnt_work, work_cost;  /* of them, in what a worker of known speed did in the time */
-    int holders;                  /* workers that hold the setup */
+    double holding, held_work; /* of the workers that hold it: their speed, and what is left of their blocks; by look_ahead() */
+    int untried;               /* those of them whose speed is not known */
 } vb_lease_setup;
 
 typedef struct {
@@ -31,6 +32,7 @@ typedef struct {
     double deadline_s, begun_s;
     int kind;                     /* the first worker with such a device */
     double learnt_s, learnt_work; /* of blocks that workers of this kind ran whole: their speed is the quotient */
+    double speed;                 /* work per second, 0: not known yet; by look_ahead() */
     int setup; /* held by its engine, -1: none */
     bool gone; /* retired, or silent since a lease of its ran out */
     int n_index;
@@ -49,7 +51,8 @@ struct vb_lease_table {
     int n_workers;
     vb_lease_worker *workers;
     bool *barred; /* [n_setups] for lease_choice.c: nothing in it for this worker */
-    double now_s; /* as last told */
+    double scatter; /* mean square of (time that a block took / expected - 1), of the last ones */
+    double now_s;   /* as last told */
     uint64_t epoch;
     int64_t pending, switches;
     bool queued; /* rows have their bits: no more marks */
