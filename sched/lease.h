@@ -2,9 +2,10 @@
  * no store; the coordinator tells it the time and what happened.
  *
  * Rules: a worker holds one lease at a time, and may have one more block of the same setup reserved, which becomes its
- * lease when that one ends. It gets blocks of the setup that it holds, longest first, and another setup (the one with most work
- * left per holder) only when none is queued. No block is given to a worker that would be at it when all the others are through
- * with the rest, as far as can be told from the blocks that it and its like have run; where all are too long, it gets the
+ * lease when that one ends. It gets blocks of the setup that it holds, longest first. It changes to another setup, the one that
+ * would end last otherwise, when none is queued, or when the others will be through with its own in time and another is behind.
+ * No block is given to a worker that would be at it when all the others are through with the rest, as far as can be told from the
+ * blocks that it and its like have run and from how far such estimates were off; where all are too long, it gets the
  * shortest, unless a faster one will have done that sooner. Every lease has an epoch that is never used
  * again; what comes under another epoch, or from another worker, is refused. A trial that brought its engine down
  * VB_LEASE_MAX_KILLS times is quarantined. A block that a worker's engine died of, or was lost in, goes to another worker

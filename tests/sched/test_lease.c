@@ -294,6 +294,67 @@ static void test_ends_together(void **state)
     vb_plan_free(p);
 }
 
+/* Of two setups with as much work that of longer blocks comes first: short ones are left to fill the end. */
+static void test_long_blocks_first(void **state)
+{
+    vb_plan *p = make_plan(4, 2);
+    vb_lease_table *t;
+    vb_lease l;
+
+    (void)state;
+    for (int i = 0; i < p->n_blocks; i++)
+        p->blocks[i].cost = i % 2 ? 40 : 10;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    for (int i = 3; i < p->n_blocks; i += 2) /* one of 40 is left */
+        for (int k = 0; k < TRIALS; k++)
+            vb_lease_mark(t, i, k, VB_LEASE_DONE);
+    assert_true(vb_lease_take(t, 0, 0, 1000, &l));
+    assert_int_equal(l.block % 2, 1);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* Three workers of a kind. Two begin with the first setup, and the other one turns out to be three times as much work as estimated:
+ * one of the two changes to it although blocks of its own are queued, the last one does not. */
+static void test_spare_worker_changes(void **state)
+{
+    static const double takes_s[] = {10, 30}; /* a block of each setup */
+    vb_plan *p = make_plan(12, 2);
+    vb_lease_table *t;
+    vb_lease l[3];
+    double end[3] = {0}, begun[3] = {0};
+    int changed = 0, first_done = 0;
+
+    (void)state;
+    for (int i = 0; i < p->n_blocks; i++)
+        p->blocks[i].cost = 10;
+    assert_int_equal(vb_lease_create(&t, p, 3, NULL), VB_OK);
+    vb_lease_same_kind(t, 1, 0);
+    vb_lease_same_kind(t, 2, 0);
+    for (int w = 0; w < 3; w++) {
+        assert_true(vb_lease_take(t, w, 0, 1e6, &l[w]));
+        end[w] = takes_s[l[w].block % 2];
+    }
+    assert_int_equal(l[0].block % 2 + l[1].block % 2 + l[2].block % 2, 1);
+    while (first_done < 8) { /* of 12 */
+        int w = end[0] <= end[1] && end[0] <= end[2] ? 0 : end[1] <= end[2] ? 1 : 2, before = l[w].block % 2;
+        double now = end[w];
+
+        first_done += before == 0;
+        finish_all(t, &l[w]);
+        vb_lease_release(t, w, now - begun[w], true);
+        assert_true(vb_lease_take(t, w, now, 1e6, &l[w]));
+        begun[w] = now;
+        end[w] = now + takes_s[l[w].block % 2];
+        assert_int_equal(l[w].switched, l[w].block % 2 != before);
+        changed += l[w].switched;
+    }
+    assert_int_equal(changed, 1);
+    assert_int_equal(l[0].block % 2 + l[1].block % 2 + l[2].block % 2, 2);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
 /* What earlier runs counted goes on counting. */
 static void test_earlier_kills(void **state)
 {
@@ -427,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_quarantine), cmocka_unit_test(test_remaining),
         cmocka_unit_test(test_steering),  cmocka_unit_test(test_earlier_kills),
         cmocka_unit_test(test_reservation), cmocka_unit_test(test_ends_together),
+        cmocka_unit_test(test_long_blocks_first), cmocka_unit_test(test_spare_worker_changes),
         cmocka_unit_test(test_random),
     };
 
