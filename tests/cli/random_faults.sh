@@ -14,8 +14,9 @@ one_of() { shuf -n 1 -e "$@"; }
 processes() { # processes NAME: of this test
     for p in /proc/[0-9]*; do
         [ "$(readlink "$p/cwd" 2>/dev/null)" = "$PWD" ] || continue
-        case "$(readlink "$p/exe" 2>/dev/null)" in
-        */"$1" | */orterun) [ "$1" = savbench-engine ] && case "$(readlink "$p/exe")" in *orterun) continue ;; esac; echo "${p#/proc/}" ;;
+        case "$(program_of "${p#/proc/}")" in
+        */"$1") echo "${p#/proc/}" ;;
+        */orterun | */mpirun.openmpi) [ "$1" = savbench-engine ] || echo "${p#/proc/}" ;;
         esac
     done
 }
