@@ -20,7 +20,7 @@ COPY . /src
 RUN if [ -n "$REVISION" ]; then echo "$REVISION" > /src/REVISION; fi \
     && cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DVB_TESTS=OFF -DVB_PYTHON="$(command -v python3)" \
         -DCMAKE_INSTALL_PREFIX=/usr/local \
-    && cmake --build /build && cmake --install /build && rm -rf /build
+    && cmake --build /build -j "$(bash -c '. /src/scripts/deps.sh && deps_jobs')" && cmake --install /build && rm -rf /build
 ENV OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ENTRYPOINT ["savbench"]
 CMD ["doctor"]

@@ -17,7 +17,7 @@ ARG REVISION=
 COPY . /src
 RUN if [ -n "$REVISION" ]; then echo "$REVISION" > /src/REVISION; fi \
     && cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DVB_TESTS=OFF -DVB_PYTHON="$VB_PYTHON" -DCMAKE_INSTALL_PREFIX=/usr/local \
-    && cmake --build /build && cmake --install /build && rm -rf /build
+    && cmake --build /build -j "$(bash -c '. /src/scripts/deps.sh && deps_jobs')" && cmake --install /build && rm -rf /build
 # mpirun within the container is root's.
 ENV OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ENTRYPOINT ["savbench"]

@@ -246,10 +246,17 @@ static vb_status add_attempts(merging *m, vb_err *err)
     return st;
 }
 
+static vb_status open_source(vb_db **out, const char *name, vb_err *err)
+{
+    vb_err why;
+    vb_status st = vb_viewer_open(out, name, &why);
+
+    return st ? vb_fail(err, st, "%.400s; a state folder elsewhere is copied in by `savbench finalize`", why.msg) : VB_OK;
+}
+
 static vb_status merge_one(merging *m, vb_err *err)
 {
     struct stat here, there;
-    vb_err why;
     vb_status st;
 
     m->shards = -1;
@@ -260,10 +267,8 @@ static vb_status merge_one(merging *m, vb_err *err)
         st = vb_fail(err, VB_EARG, "'%s' is the folder that is merged into", m->name);
         goto out;
     }
-    if ((st = vb_viewer_open(&m->db, m->name, &why))) {
-        vb_fail(err, st, "%.400s; a state folder elsewhere is copied in by `savbench finalize`", why.msg);
+    if ((st = open_source(&m->db, m->name, err)))
         goto out;
-    }
     if ((st = vb_folder_open(&m->shards, m->dir, "shards", false, err)) || (st = add_videos(m, err)) ||
         (st = add_runs(m, err)) || (st = add_attempts(m, err)))
         goto out;
@@ -310,6 +315,23 @@ static vb_status agree(char **options, vb_store *to, const char *const *in, int 
     return st;
 }
 
+/* Before OUT is made: a slip of the hand leaves no folder behind. */
+static vb_status one_is_there(const char *const *in, int n, vb_err *err)
+{
+    vb_status st = VB_EARG;
+
+    for (int i = 0; i < n; i++) {
+        vb_err *to = i == 0 ? err : &(vb_err){0}; /* the first one's reason is told */
+        vb_db *db;
+
+        if (open_source(&db, in[i], to))
+            continue;
+        vb_db_close(db);
+        return VB_OK;
+    }
+    return st;
+}
+
 vb_status vb_merge(vb_merge_counts *c, const char *out_dir, const char *const *in, int n, vb_err *err)
 {
     char run_id[40], now[32], *options = NULL, argv[VB_PATH_MAX];
@@ -321,7 +343,7 @@ vb_status vb_merge(vb_merge_counts *c, const char *out_dir, const char *const *i
     vb_store_now(now);
     snprintf(run_id, sizeof run_id, "merge-%.20s-%d", now, (int)getpid());
     snprintf(argv, sizeof argv, "savbench merge %.3900s", out_dir);
-    if ((st = vb_store_open(&m.to, out_dir, NULL, err)))
+    if ((st = one_is_there(in, n, err)) || (st = vb_store_open(&m.to, out_dir, NULL, err)))
         return st;
     if ((st = vb_store_recover(m.to, &recovery, err)) || (st = agree(&options, m.to, in, n, err)) ||
         (st = vb_store_begin_run(m.to, run_id, options ? options : "{}", argv, err)))

@@ -169,19 +169,13 @@ static int as_rank(const arguments *a, int argc, char **argv)
     return code;
 }
 
-static int start_ranks(const arguments *a, int argc, char **argv)
+/* mpirun's exit code; VB_EXIT_FAILED where it has none. */
+static int start_mpirun(const vb_launch *l)
 {
-    vb_launch l;
-    vb_err err;
-    int status = 0, rc;
     pid_t pid;
+    vb_err err;
+    int status = 0, rc = posix_spawn(&pid, l->mpirun, NULL, NULL, (char *const *)(uintptr_t)l->argv, environ);
 
-    if (vb_launch_make(&l, &a->run, argc, argv, false, &err))
-        return vb_cli_fail("devices", &err);
-    setenv("SAVBENCH_SUPERVISED", "1", 1); /* what mpirun is told to pass on must be there */
-    setenv("SAVBENCH_RESTARTS", "0", 1);
-    rc = posix_spawn(&pid, l.mpirun, NULL, NULL, (char *const *)(uintptr_t)l.argv, environ);
-    vb_launch_deinit(&l);
     if (rc) {
         vb_fail(&err, VB_EIO, "cannot start mpirun: %s", strerror(rc));
         return vb_cli_fail("devices", &err);
@@ -189,6 +183,33 @@ static int start_ranks(const arguments *a, int argc, char **argv)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return WIFEXITED(status) ? WEXITSTATUS(status) : VB_EXIT_FAILED;
+}
+
+static int start_ranks(const arguments *a, int argc, char **argv)
+{
+    vb_launch l;
+    vb_err err;
+    int code;
+
+    if (vb_launch_make(&l, &a->run, argc, argv, false, &err))
+        return vb_cli_fail("devices", &err);
+    setenv("SAVBENCH_SUPERVISED", "1", 1); /* what mpirun is told to pass on must be there */
+    setenv("SAVBENCH_RESTARTS", "0", 1);
+    code = start_mpirun(&l);
+    vb_launch_deinit(&l);
+    if (code == VB_EXIT_OK || code == VB_EXIT_USAGE || !a->run.hostfile)
+        return code;
+    /* mpirun starts nothing where one host does not answer, and does not always say which. */
+    if (vb_launch_make(&l, &a->run, argc, argv, true, &err))
+        return vb_cli_fail("devices", &err);
+    if (l.lost[0]) {
+        fprintf(stderr, "savbench devices: left out, as they do not answer: %s; `ssh HOST` must work without a password\n", l.lost);
+        start_mpirun(&l);
+    } else
+        fprintf(stderr, "savbench devices: every host of '%s' answers, but mpirun ends with %d (its words are above): is savbench at %s "
+                        "and the same version of Open MPI on each?\n", a->run.hostfile, code, l.self);
+    vb_launch_deinit(&l);
+    return VB_EXIT_USAGE;
 }
 
 int vb_devices_main(int argc, char **argv)
@@ -201,7 +222,7 @@ int vb_devices_main(int argc, char **argv)
         vb_options_help_with(stdout, "devices [options]",
                              "Lists what each rank of a run with these options would get, on every host of the job: device, capability,\n"
                              "memory, driver, power mode. Under mpirun or srun it is run by the ranks; else mpirun is started.\n"
-                             "Exit code 2: a rank would get none. Options are run's; those that choose devices matter:",
+                             "Exit code 2: a rank would get none, or a host does not answer. Options are run's; those that choose devices matter:",
                              more, N_MORE);
         return VB_EXIT_OK;
     }

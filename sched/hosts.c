@@ -34,9 +34,10 @@ static int count_gpus(void)
 vb_status vb_hosts_read(vb_hosts *h, const char *hostfile, vb_err *err)
 {
     FILE *f = fopen(hostfile, "r");
-    char line[1024];
+    char line[1024], slots_of[320];
     vb_status st = VB_OK;
 
+    snprintf(slots_of, sizeof slots_of, "host file '%.250s': slots=", hostfile);
     *h = (vb_hosts){0};
     if (!f)
         return vb_fail(err, VB_EIO, "host file '%s': %s", hostfile, strerror(errno));
@@ -50,7 +51,7 @@ vb_status vb_hosts_read(vb_hosts *h, const char *hostfile, vb_err *err)
             continue;
         while ((word = strtok_r(NULL, " \t", &save)) && st == VB_OK)
             if (!strncmp(word, "slots=", 6))
-                st = vb_cli_int(&slots, "slots= in the host file", word + 6, 0, 1024, err);
+                st = vb_cli_int(&slots, slots_of, word + 6, 0, 1024, err);
         if (st)
             break;
         if (strlen(host) >= sizeof more->name)

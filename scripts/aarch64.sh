@@ -12,8 +12,10 @@
 #   mixed     one job with a coordinator and a worker of this machine's kind and a worker for aarch64 (needs build/dev or build/release)
 #   torch     DIR/torch: the wheel for aarch64 by pip (SAVBENCH_TORCH, default torch==2.13.0); the model layer with its CUDA calls
 #             is compiled against its headers
+#   models    the model layer against a wheel without CUDA (SAVBENCH_TORCH_CPU, default torch==2.8.0), and one trial of
+#             EdgeTAM at 256 pixels by it under qemu, held to this machine's build/release: minutes to build, minutes to run
 #   package   DIR/package/savbench_*_arm64.deb, for the release that the sysroot is of
-#   all       all of these (the default)
+#   all       all of these but models (the default)
 #   quick     build, and the unit tests that take seconds; skipped (77) where tools or sysroot are missing. For ctest
 #
 # DIR: build/aarch64. The sysroot is of this machine's own release and sources of packages; SAVBENCH_ARM_SOURCES names a folder of
@@ -26,10 +28,10 @@ dir=$VB_ROOT/build/aarch64 steps=''
 while [ $# -gt 0 ]; do
     case $1 in
         --dir) dir=${2:-} && shift ;;
-        tools | sysroot | build | unit | cli | mixed | torch | package | quick) steps="$steps $1" ;;
+        tools | sysroot | build | unit | cli | mixed | torch | models | package | quick) steps="$steps $1" ;;
         all) steps="$steps tools sysroot build unit cli mixed torch package" ;;
         -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" && exit 0 ;;
-        *) deps_stop "aarch64.sh: no step $1 (there are all, tools, sysroot, build, unit, cli, mixed, torch, package and quick)" ;;
+        *) deps_stop "aarch64.sh: no step $1 (there are all, tools, sysroot, build, unit, cli, mixed, torch, models, package and quick)" ;;
     esac
     shift
 done

@@ -120,6 +120,12 @@ arm_within() { # COMMAND...: with aarch64 programs runnable
             > /proc/sys/fs/binfmt_misc/register && shift && exec "$@"' sh "$(arm_qemu)" "$@"
 }
 
+arm_mpirun() { # the sysroot's, as DIR/bin/mpirun
+    mkdir -p "$dir/bin"
+    printf '#!/bin/sh\nexec "%s/usr/bin/mpirun.openmpi" "$@"\n' "$sysroot" > "$dir/bin/mpirun"
+    chmod +x "$dir/bin/mpirun"
+}
+
 arm_cli() {
     local within=arm_within
     if QEMU_LD_PREFIX=$sysroot "$dir/build/savbench" --version > /dev/null 2>&1; then
@@ -128,9 +134,7 @@ arm_cli() {
         deps_say "   skipped: no aarch64 program can start another here (binfmt_misc in a user namespace needs Linux 6.7 and unshare)"
         return 0
     fi
-    mkdir -p "$dir/bin"
-    printf '#!/bin/sh\nexec "%s/usr/bin/mpirun.openmpi" "$@"\n' "$sysroot" > "$dir/bin/mpirun"
-    chmod +x "$dir/bin/mpirun"
+    arm_mpirun
     PATH=$dir/bin:$PATH $within ctest --test-dir "$dir/build" --output-on-failure --no-tests=error -L spawns < /dev/null || return 1
 }
 
@@ -157,28 +161,29 @@ arm_quick() {
     arm_build && arm_ctest -LE spawns -E "^($ARM_SLOW)\$"
 }
 
-# Wheels for aarch64 are fetched by pip and unpacked beside each other; nothing is installed and none of it runs here.
-arm_fetch() { # REQUIREMENT...: into DIR/torch
-    local one
+# Wheels for aarch64 are fetched by pip and unpacked beside each other; nothing is installed.
+arm_fetch() { # FOLDER REQUIREMENT...
+    local one to=$1
+    shift
     [ -x "$dir/venv/bin/python" ] || python3 -m venv "$dir/venv" || deps_stop "python3 -m venv failed: apt-get install python3-venv"
     rm -rf "$dir/wheels"
     "$dir/venv/bin/python" -m pip download --disable-pip-version-check -q --no-deps --only-binary=:all: --python-version 3.11 --abi cp311 --abi none \
         --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 -d "$dir/wheels" "$@" < /dev/null ||
         deps_stop "pip could not fetch $* for aarch64 (its message is above)."
-    for one in "$dir"/wheels/*.whl; do "$dir/venv/bin/python" -m zipfile -e "$one" "$dir/torch" || return 3; done
+    for one in "$dir"/wheels/*.whl; do "$dir/venv/bin/python" -m zipfile -e "$one" "$to" || return 3; done
     rm -rf "$dir/wheels"
 }
 
 arm_torch() {
     local want=${SAVBENCH_TORCH:-torch==2.13.0} cuda
     if [ "$(cat "$dir/torch/.want" 2> /dev/null)" != "$want" ]; then
-        rm -rf "$dir/torch" && mkdir -p "$dir/torch" && arm_fetch "$want" || return 3
+        rm -rf "$dir/torch" && mkdir -p "$dir/torch" && arm_fetch "$dir/torch" "$want" || return 3
         cuda=$(sed -n "s/^cuda[^=]*= *'\([0-9.]*\).*/\1/p" "$dir/torch/torch/version.py")
         # CUDA's headers and the runtime to link with; before CUDA 13 the packages' names bear its number.
         if deps_at_least "${cuda:-0}" 13; then
-            arm_fetch "nvidia-cuda-runtime==$cuda.*" && arm_fetch "nvidia-cuda-crt==$cuda.*" || return 3
+            arm_fetch "$dir/torch" "nvidia-cuda-runtime==$cuda.*" && arm_fetch "$dir/torch" "nvidia-cuda-crt==$cuda.*" || return 3
         elif [ -n "$cuda" ]; then
-            arm_fetch "nvidia-cuda-runtime-cu${cuda%%.*}==$cuda.*" && arm_fetch "nvidia-cuda-nvcc-cu${cuda%%.*}==$cuda.*" || return 3
+            arm_fetch "$dir/torch" "nvidia-cuda-runtime-cu${cuda%%.*}==$cuda.*" && arm_fetch "$dir/torch" "nvidia-cuda-nvcc-cu${cuda%%.*}==$cuda.*" || return 3
         fi
         printf '%s\n' "$want" > "$dir/torch/.want"
     fi
@@ -188,6 +193,34 @@ arm_torch() {
     PYTHONPATH=$dir/torch arm_cmake "$dir/build-torch" -DVB_TORCH=ON -DVB_WERROR=ON -DVB_TESTS=OFF -DVB_PYTHON="$(command -v python3)" -DVB_NVCC=OFF \
         ${cuda:+-DLIBTORCH_CUDA_INCLUDE="$cuda"} || return 3
     deps_say "   $want: $(ls "$dir"/build-torch/workers/torch/CMakeFiles/vb_torch.dir/*.cpp.o | wc -l) files of the model layer compiled, savbench-engine linked"
+}
+
+# The models themselves, slowly. The wheel must be one without CUDA, whose libraries are not here.
+arm_models() {
+    local want=${SAVBENCH_TORCH_CPU:-torch==2.8.0} build=$dir/build-models midr=$sysroot/sys/devices/system/cpu/cpu0/regs/identification
+    local options=(run --split-dir "$VB_ROOT/data" --models edgetam --prompts point --image-size 256 --checkpoint "$VB_ROOT/data/edgetam_shapes.pt" --dtype float32
+        --device cpu --limit-videos 1 --max-clip-frames 3 --warmup-frames 0 --workers 1 --threads 1 --save-masks all --quiet)
+    if [ "$(cat "$dir/torch-cpu/.want" 2> /dev/null)" != "$want" ]; then
+        rm -rf "$dir/torch-cpu" && mkdir -p "$dir/torch-cpu" && arm_fetch "$dir/torch-cpu" "$want" && printf '%s\n' "$want" > "$dir/torch-cpu/.want" || return 3
+    fi
+    PYTHONPATH=$dir/torch-cpu arm_cmake "$build" -DVB_TORCH=ON -DVB_CUDA=OFF -DVB_NVCC=OFF -DVB_TESTS=OFF -DVB_PYTHON="$(command -v python3)" || return 3
+    # oneDNN looks there which processor it is on, and qemu's own choice of one has instructions that it takes badly.
+    mkdir -p "$midr" && echo 0x00000000414fd0b1 > "$midr/midr_el1" || return 3
+    if ! arm_within "$build/savbench" --version > /dev/null 2>&1; then
+        deps_say "   skipped: no aarch64 program can start another here (binfmt_misc in a user namespace needs Linux 6.7 and unshare)"
+        return 0
+    fi
+    arm_mpirun
+    rm -rf "$dir/models" "$dir/models-here"
+    # A frame takes half a minute: an engine that is silent for so long is not lost.
+    (cd "$dir" && export QEMU_CPU=cortex-a76 OMP_NUM_THREADS=1 SAVBENCH_ENGINE_SILENCE_S=900 && PATH=$dir/bin:$PATH &&
+        arm_within "$build/savbench" "${options[@]}" --out-dir "$dir/models") > "$dir/models.log" 2>&1 || { tail -n 20 "$dir/models.log" && return 1; }
+    tail -n 2 "$dir/models.log" | sed 's/^/   /'
+    [ -x "$VB_ROOT/build/release/savbench-engine" ] || return 0
+    "$VB_ROOT/build/release/savbench" "${options[@]}" --out-dir "$dir/models-here" > "$dir/models-here.log" 2>&1 || return 1
+    local of="SELECT obj_id, round(jf, 6) AS jf FROM trial_object JOIN object USING (object_id) ORDER BY 1"
+    "$VB_ROOT/build/release/savbench" query "$dir/models" "$of" > "$dir/models.jf" && "$VB_ROOT/build/release/savbench" query "$dir/models-here" "$of" |
+        diff - "$dir/models.jf" && deps_say "   J&F of each object as on this machine's processor"
 }
 
 arm_package() {

@@ -21,18 +21,23 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+packages="cmake ninja-build g++ pkg-config libopenmpi-dev libhdf5-dev libsqlite3-dev libturbojpeg0-dev libpng-dev libjansson-dev libssl-dev"
 for program in cmake ninja c++ pkg-config; do
-    command -v $program > /dev/null || { echo "savbench build-engine: $program is missing; Debian, Ubuntu: apt-get install cmake ninja-build g++ pkg-config libopenmpi-dev libhdf5-dev libsqlite3-dev libturbojpeg0-dev libpng-dev libjansson-dev libssl-dev" >&2; exit 2; }
+    command -v $program > /dev/null || { echo "savbench build-engine: $program is missing; Debian, Ubuntu: apt-get install $packages" >&2; exit 2; }
 done
-torch=$("$python" -c 'import torch; print(torch.__version__)' 2> /dev/null) || {
+# Read, not imported: an import takes seconds, on a Jetson a minute, and NumPy.
+torch=$("$python" -c 'import importlib.util, os
+v = {}
+exec(open(os.path.join(os.path.dirname(importlib.util.find_spec("torch").origin), "version.py")).read(), v)
+print(v["__version__"])' 2> /dev/null) || {
     echo "savbench build-engine: no torch in '$python': install it, or name another one by --python" >&2
     exit 2
 }
 mkdir -p "$dir"
 echo "building against torch $torch of $python"
 cmake -S "$source" -B "$dir/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVB_TORCH=ON -DVB_TESTS=OFF -DVB_PYTHON="$("$python" -c 'import sys; print(sys.executable)')" > "$dir/cmake.log" 2>&1 ||
-    { cat "$dir/cmake.log" >&2; exit 3; }
-cmake --build "$dir/build" --target savbench-engine
+    { cat "$dir/cmake.log" >&2; echo "savbench build-engine: CMake found not all it takes (above; $dir/cmake.log); Debian, Ubuntu: apt-get install $packages" >&2; exit 3; }
+cmake --build "$dir/build" --target savbench-engine -j "$(. "$source/scripts/deps.sh" && deps_jobs)" # a board's memory holds few compilers
 mkdir -p "$dir/engine"
 cp "$dir/build/savbench-engine" "$dir/engine/.new" && mv "$dir/engine/.new" "$dir/engine/savbench-engine"
 "$dir/engine/savbench-engine" device

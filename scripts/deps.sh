@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # What savbench needs to build and run: found, or installed. Sourced by the other scripts; run alone it only installs.
 #
-#   bash scripts/deps.sh [--tests]
+#   bash scripts/deps.sh [--tests] [--slurm]
 #
-# Functions: deps_system [--tests]  compilers, CMake, Open MPI, HDF5, SQLite, image libraries (Debian/Ubuntu packages)
+# Functions: deps_system [--tests] [--slurm]
+#                                   compilers, CMake, Open MPI, HDF5, SQLite, image libraries (Debian/Ubuntu packages). --tests: what the
+#                                   tests take beside them; --slurm: the daemons that the tests of `savbench slurm` start. Debian's
+#                                   packages of these bring services along, so nothing installs them unasked
 #            deps_torch             sets VB_PYTHON, the Python whose torch wheel has libtorch
 #            deps_build PRESET      configures and builds build/PRESET
 #            deps_program [BUNDLE]  sets VB_PROGRAM, the savbench of a bundle or of build/release
@@ -56,7 +59,15 @@ have_module cmocka|libcmocka-dev|cmocka
 have_venv|python3-venv|Python 3 with venv
 '
 DEPS_TESTS='
-have_python_with|python3-h5py python3-numpy|h5py and NumPy for Python 3
+have_python_with|python3-h5py python3-numpy|h5py and NumPy for Python 3 (golden tests)
+have_command rsync|rsync|rsync (tests of sync, hosts)
+have_command ip|iproute2|ip (tests of hosts, Slurm)
+'
+DEPS_SLURM='
+have_command munged|munge|munge (tests of Slurm)
+have_command slurmctld|slurmctld|slurmctld (tests of Slurm)
+have_command slurmd|slurmd|slurmd (tests of Slurm)
+have_command sbatch|slurm-client|sbatch (tests of Slurm)
 '
 
 deps_missing() { # prints the rows whose probe fails
@@ -90,8 +101,15 @@ deps_apt() { # PACKAGE...
     rm -f "$log"
 }
 
-deps_system() { # [--tests]
-    local rows packages
+deps_system() { # [--tests] [--slurm]
+    local rows packages one more=''
+    for one in "$@"; do
+        case $one in
+            --tests) more+=$DEPS_TESTS ;;
+            --slurm) more+=$DEPS_SLURM ;;
+            *) deps_stop "$one is no option here (there are --tests and --slurm)" ;;
+        esac
+    done
     rows=$(printf '%s\n' "$DEPS_BUILD" | deps_missing)
     packages=$(printf '%s\n' "$rows" | cut -d '|' -f 2 | sort -u | xargs)
     if [ -n "$packages" ]; then
@@ -104,13 +122,13 @@ deps_system() { # [--tests]
     [ -z "$rows" ] || deps_stop "Still missing or too old (see the versions; Debian 12 and Ubuntu 22.04 have what it takes):" \
         "$(printf '%s\n' "$rows" | cut -d '|' -f 3 | sed 's/^/  /')"
     pkg-config --atleast-version=3.37 sqlite3 || deps_stop "SQLite $(pkg-config --modversion sqlite3) is too old: 3.37 or later is needed (Ubuntu 22.04, Debian 12, JetPack 6)."
-    # Without these only the golden tests are skipped, so a lack of them ends nothing.
-    if [ "${1:-}" = --tests ] && [ -n "$(printf '%s\n' "$DEPS_TESTS" | deps_missing)" ]; then
-        if have_command apt-get && { [ "$(id -u)" -eq 0 ] || { have_command sudo && sudo -n true 2> /dev/null; }; }; then
-            deps_apt python3-h5py python3-numpy
-        else
-            deps_say "Note: no Python with h5py and NumPy: the golden tests will be skipped (apt-get install python3-h5py python3-numpy)."
-        fi
+    # Without the rest some tests are skipped, so a lack of it ends nothing.
+    rows=$(printf '%s\n' "$more" | deps_missing)
+    [ -n "$rows" ] || return 0
+    packages=$(printf '%s\n' "$rows" | cut -d '|' -f 2 | xargs)
+    # shellcheck disable=SC2086 # a list of packages
+    if ! have_command apt-get || { [ "$(id -u)" -ne 0 ] && ! { have_command sudo && sudo -n true 2> /dev/null; }; } || ! (deps_apt $packages); then
+        deps_say "Note: tests will be skipped for want of:" "$(printf '%s\n' "$rows" | cut -d '|' -f 3 | sed 's/^/  /')" "  (apt-get install $packages)"
     fi
 }
 

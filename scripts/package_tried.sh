@@ -77,9 +77,12 @@ else
     sed -n 's/^/   /;1,6p' doctor
     has "$(savbench --version | cut -d ' ' -f 3)" doctor # the engine is of the package's revision
     rm -rf out2
-    savbench run --split-dir data --models edgetam --prompts box --image-size 256 --checkpoint edgetam_shapes.pt --dtype float32 --max-clip-frames 2 \
+    savbench run --split-dir data --models edgetam --prompts point --image-size 512 --checkpoint edgetam_shapes.pt --dtype float32 --max-clip-frames 13 \
         --device cpu --workers 1 --out-dir out2 > run 2>&1 || wrong "run ends with $?"
     has "1 trials, 1 done, 0 failed" run
+    savbench query out2 "SELECT tag, n_frames, round(jf, 3) AS jf, CASE WHEN jf > 0.8 THEN 'as the demo' ELSE 'too low' END AS is_it FROM record" > jf 2>&1
+    sed 's/^/   /' jf
+    has "as the demo" jf
 fi
 
 echo "== removal"

@@ -192,21 +192,36 @@ static void find_rapl(search *f, const char *path)
         s->total = true;
 }
 
+static vb_sensor *rail(vb_sensors *s, const char *name)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->list[i].kind == VB_SENSOR_POWER && !strcmp(s->list[i].name, name))
+            return &s->list[i];
+    return NULL;
+}
+
+/* A board's supply: one rail, or else the parts that make it up. With a part missing there is no total: the rest would pass
+ * for the whole. */
 static void choose_total(vb_sensors *s)
 {
-    static const char *const supply[] = {"VDD_IN", "VIN", "POM_5V_IN"};
-    static const char *const parts[] = {"VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0", "VDD_GPU", "VDD_CPU_SOC_MSS"};
+    static const char *const supplies[][3] = {{"VDD_IN"},
+                                              {"VIN"},
+                                              {"POM_5V_IN"},
+                                              {"VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"},
+                                              {"VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0"}};
 
-    for (size_t k = 0; k < sizeof supply / sizeof *supply; k++)
-        for (int i = 0; i < s->n; i++)
-            if (s->list[i].kind == VB_SENSOR_POWER && !strcmp(s->list[i].name, supply[k])) {
-                s->list[i].total = true;
-                return;
-            }
-    for (int i = 0; i < s->n; i++)
-        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
-            if (s->list[i].kind == VB_SENSOR_POWER && !strcmp(s->list[i].name, parts[k]))
-                s->list[i].total = true;
+    for (size_t k = 0; k < sizeof supplies / sizeof *supplies; k++) {
+        vb_sensor *parts[3];
+        int n = 0, there = 0;
+
+        for (; n < 3 && supplies[k][n]; n++)
+            there += (parts[n] = rail(s, supplies[k][n])) != NULL;
+        if (there < n)
+            continue;
+        while (n > 0)
+            parts[--n]->total = true;
+        return;
+    }
 }
 
 vb_status vb_sensors_open(vb_sensors *s, const char *root, vb_err *err)

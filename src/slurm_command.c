@@ -160,6 +160,13 @@ static vb_status submit(const vb_slurm *s, const char *path, vb_err *err)
     return s->n_slices ? submit_merge(s, id, err) : VB_OK;
 }
 
+/* The nodes may see other folders than this machine: a word, no refusal. */
+static void note_unseen(const char *option, const char *path)
+{
+    if (path && access(path, R_OK))
+        fprintf(stderr, "savbench slurm: note: --%s '%s' cannot be read here; on the nodes it must be\n", option, path);
+}
+
 int vb_slurm_main(int argc, char **argv)
 {
     vb_slurm s = {.run = {0}};
@@ -179,6 +186,9 @@ int vb_slurm_main(int argc, char **argv)
     if (vb_options_parse_with(&s.run, more, N_MORE, argc, argv, &err) || vb_slurm_check(&s, &err) || own_path(program, &err))
         return vb_cli_fail("slurm", &err);
     s.program = program;
+    note_unseen("split-dir", s.run.split_dir);
+    note_unseen("weights-dir", s.run.weights_dir);
+    note_unseen("site", s.site);
     snprintf(named, sizeof named, "%.100s.sbatch", s.job_name);
     if (!s.script && s.submit)
         s.script = named;

@@ -38,6 +38,12 @@ vb_status vb_slurm_check(const vb_slurm *s, vb_err *err)
         return vb_fail(err, VB_EARG, "--slice: --array gives each task its own");
     if (s->n_slices && s->nodes > 1)
         return vb_fail(err, VB_EARG, "--array: each task is one node; leave --nodes out");
+    if (s->slice_limit && !s->n_slices)
+        return vb_fail(err, VB_EARG, "--array-limit: there is no array; --array N makes one");
+    if (s->gpu_type && s->gpus_per_node == 0)
+        return vb_fail(err, VB_EARG, "--gpu-type %.64s: --gpus-per-node 0 asks for no GPU", s->gpu_type);
+    if (s->test_only && !s->submit)
+        return vb_fail(err, VB_EARG, "--test-only: Slurm checks what is submitted; give --submit --test-only, which starts nothing");
     if (!s->no_requeue && s->signal_lead_s < s->run.grace_s + 60)
         return vb_fail(err, VB_EARG, "--signal-lead %d: at least --grace (%d) and a minute are needed to end trials and MPI", s->signal_lead_s,
                        s->run.grace_s);

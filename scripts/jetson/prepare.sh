@@ -5,8 +5,8 @@
 #
 #   1 board      which Jetson, which L4T; anything else is refused
 #   2 packages   compilers, Open MPI, HDF5, SQLite, image libraries, rsync (Ubuntu's own)
-#   3 torch      NVIDIA's wheel for this JetPack: checked, or installed from --torch-wheel FILE. The general wheel has no kernels
-#                for a Jetson's GPU and is never installed
+#   3 torch      NVIDIA's wheel for this JetPack: checked, or installed from --torch-wheel FILE into .venv (or VB_PYTHON). The general
+#                wheel has no kernels for a Jetson's GPU and is never installed
 #   4 power      nvpmodel -m, where --power-mode says one (the modes are listed otherwise)
 #   5 clocks     jetson_clocks, where --clocks says fixed; free restores what was before
 #   6 build      build/release
@@ -43,7 +43,7 @@ as_root() {
 }
 
 step "1 board"
-board=$(tr -d '\0' < "$root/proc/device-tree/model" 2> /dev/null)
+board=$({ tr -d '\0' < "$root/proc/device-tree/model"; } 2> /dev/null)
 case $board in
     *Jetson*) deps_say "   $board" ;;
     *) deps_stop "   This is no Jetson (${board:-no /proc/device-tree/model}). On a PC: bash scripts/demo.sh does all of it." ;;
@@ -61,10 +61,17 @@ else
 fi
 
 step "3 torch"
-python=${VB_PYTHON:-python3}
+python=${VB_PYTHON:-}
 if [ -n "$wheel" ]; then
     [ -f "$wheel" ] || deps_stop "   --torch-wheel $wheel: no such file"
-    run "$python" -m pip install --user "$wheel"
+    if [ -z "$python" ]; then # Ubuntu 24.04's own Python takes no wheels
+        python=$VB_ROOT/.venv/bin/python
+        [ -x "$python" ] || run python3 -m venv "$VB_ROOT/.venv"
+    fi
+    run "$python" -m pip install --disable-pip-version-check "$wheel"
+elif [ -z "$python" ]; then
+    python=$VB_ROOT/.venv/bin/python
+    deps_torch_of "$python" > /dev/null || python=python3
 fi
 check_torch() {
     "$python" - << 'EOF'
@@ -81,7 +88,9 @@ if not any(a.split("_")[1].rstrip("af") == want.split("_")[1] for a in have):
 print(f"   torch {torch.__version__}, {want}")
 EOF
 }
-if ! check_torch; then
+if [ -n "$dry" ] && [ -n "$wheel" ]; then
+    deps_say "   (then it is checked for this GPU)"
+elif ! { have_command "$python" && check_torch; }; then
     hint="   $python: install NVIDIA's wheel for this JetPack: --torch-wheel FILE (docs.nvidia.com, \"Installing PyTorch for Jetson Platform\";
    it must match L4T's release)"
     [ -n "$dry" ] || deps_stop "$hint"
@@ -97,7 +106,8 @@ if [ -n "$mode" ]; then
     id=$mode
     case $mode in *[!0-9]*) id=$(sed -n "s/^ *< *POWER_MODEL ID=\([0-9]*\) NAME=$mode *>.*/\1/p" "$conf" 2> /dev/null) ;; esac
     [ -n "$id" ] || deps_stop "   --power-mode $mode: the board has no such mode (above)"
-    if [ "$id" = "$now" ]; then deps_say "   already so"; else as_root nvpmodel -m "$id"; fi
+    # Some modes take a reboot; nvpmodel asks then.
+    if [ "$id" = "$now" ]; then deps_say "   already so"; else as_root nvpmodel -m "$id" && deps_say "   (where it asks for a reboot: yes, then start this again)"; fi
 fi
 
 step "5 clocks"
@@ -131,6 +141,6 @@ else
     deps_say "   \$ build/release/savbench doctor" "   \$ build/release/savbench devices"
 fi
 deps_say "" "Next: the same on every board, the repository at the same path; then, from the first one," \
-    "  savbench sync --hostfile jetsons.hosts --split-dir DATA --apply    # dataset and weights to every board" \
-    "  savbench devices --hostfile jetsons.hosts                          # what each rank gets" \
-    "  savbench run --hostfile jetsons.hosts --split-dir DATA --models edgetam --dtype float32,float16,bfloat16"
+    "  build/release/savbench sync --hostfile jetsons.hosts --split-dir DATA --models edgetam --weights-dir DIR --apply  # to every board" \
+    "  build/release/savbench devices --hostfile jetsons.hosts                                                           # what each rank gets" \
+    "  build/release/savbench run --hostfile jetsons.hosts --split-dir DATA --models edgetam --weights-dir DIR --dtype float32,float16,bfloat16"

@@ -14,8 +14,8 @@ engine_faults=0 other_faults=0 jobs=0 bad=0
 one_of() { shuf -n 1 -e "$@"; }
 processes() { # processes NAME: of this test; with the ranks mpirun
     for p in $(of_this_test); do
-        case "$1 $(readlink "/proc/$p/exe" 2>/dev/null)" in
-        *" $BIN/$1" | "savbench "*/orterun | "savbench "*/mpirun) echo "$p" ;;
+        case "$1 $(program_of "$p")" in
+        *" $BIN/$1" | "savbench "*/orterun | "savbench "*/mpirun | "savbench "*/mpirun.openmpi) echo "$p" ;;
         esac
     done
 }

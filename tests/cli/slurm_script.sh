@@ -15,3 +15,7 @@ refused --array 4 --slice 1/2
 refused --grace 600
 refused --slice 5/4
 refused --launcher prun
+refused --array-limit 2
+refused --gpus-per-node 0 --gpu-type h200
+refused --test-only
+refused --site none.env | sed -n '/note:/p;/^exit [0-9]/p' # said, and written all the same

@@ -27,4 +27,7 @@ on orin1 "$BIN/savbench sync --hostfile hosts --split-dir data --rsh '$AGENT' --
 on orin1 "$BIN/savbench devices --hostfile hosts" | awk 'NR > 1 {print $1, $2, $3}'
 on orin1 "$run --repeats 6" 2>>err.txt | sed -n 1p
 on orin1 "$BIN/savbench query out 'SELECT DISTINCT host FROM record ORDER BY 1' --format csv" | tr -d '\r'
+echo "one that is not there:"
+on orin1 "printf 'orin1\norin2\norin9\n' >four; $BIN/savbench devices --hostfile four 2>err; echo exit \$?; grep -o 'left out.*' err" |
+    awk '/left out/ {print} /^exit/ {print} /^ *[0-9]/ {print $1, $2, $3}'
 for host in orin2 orin3 orin4; do on $host "test ! -e out" && echo "$host has no results folder"; done

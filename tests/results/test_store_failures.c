@@ -135,7 +135,7 @@ static void make_results(void)
 
 static void put_file(const char *out, const char *name, const void *bytes, size_t n)
 {
-    char path[700];
+    char path[1024];
     FILE *f;
 
     snprintf(path, sizeof path, "%s/%s", out, name);

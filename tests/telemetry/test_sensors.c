@@ -174,6 +174,78 @@ static void missing_and_unreadable_files_are_not_told(void **state)
     tree_remove(root);
 }
 
+enum { MOST_FILES = 128 };
+
+typedef struct {
+    vb_sensors s;
+    char total[96];
+    double watts;
+    vb_board b;
+} reading;
+
+static void take(reading *r, const char *root)
+{
+    open_tree(&r->s, root);
+    vb_sensors_total_name(r->total, sizeof r->total, &r->s, VB_SENSOR_POWER);
+    r->watts = vb_sensors_total_power(&r->s);
+    vb_board_read(&r->b, root);
+}
+
+/* What is told with one file broken is what was told before, or nothing. */
+static void no_other_numbers(const reading *now, const reading *before, const char *tree, const char *path, const char *how)
+{
+    for (int i = 0; i < now->s.n; i++)
+        for (int k = 0; k < before->s.n; k++) {
+            const vb_sensor *o = &now->s.list[i], *was = &before->s.list[k];
+
+            if (!isnan(o->value) && o->kind == was->kind && !strcmp(o->name, was->name) && !near(o->value, was->value))
+                fail_msg("%s, %s %s: %s %s tells %g instead of %g", tree, path, how, vb_sensor_kind_name(o->kind), o->name, o->value,
+                         was->value);
+        }
+    if (!isnan(now->watts) && !strcmp(now->total, before->total) && !near(now->watts, before->watts))
+        fail_msg("%s, %s %s: %s tells %g W instead of %g", tree, path, how, now->total, now->watts, before->watts);
+    /* Thor without VIN: its parts, under their own names, are three quarters of it. */
+    if (!isnan(now->watts) && now->watts < before->watts * 0.7)
+        fail_msg("%s, %s %s: the whole machine takes %g W (%s) instead of %g (%s)", tree, path, how, now->watts, now->total, before->watts,
+                 before->total);
+    if (now->b.fixed_clocks == 1 && before->b.fixed_clocks == 0)
+        fail_msg("%s, %s %s: clocks are called fixed", tree, path, how);
+}
+
+/* Every file of every tree in turn is missing, empty, no number, or fails when it is read. */
+static void each_broken_file_leaves_no_wrong_number(void **state)
+{
+    static const char *const how[] = {NULL, "", "nonsense", "(unreadable)"};
+    int n_tried = 0, n_untold = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof boards / sizeof *boards; i++) {
+        static char paths[MOST_FILES][160];
+        int n = tree_paths(paths, MOST_FILES, boards[i].tree);
+
+        for (int p = 0; p < n; p++)
+            for (size_t h = 0; h < sizeof how / sizeof *how; h++) {
+                char root[256];
+                reading before, now;
+
+                tree_make(root, boards[i].tree);
+                take(&before, root);
+                tree_set(root, paths[p], NULL);
+                if (how[h])
+                    tree_set(root, paths[p], how[h]);
+                take(&now, root);
+                no_other_numbers(&now, &before, boards[i].tree, paths[p], how[h] ? how[h] : "missing");
+                n_untold += isnan(now.watts);
+                n_tried++;
+                vb_sensors_close(&before.s);
+                vb_sensors_close(&now.s);
+                tree_remove(root);
+            }
+    }
+    print_message("%d broken files; with %d of them the machine's power is not told\n", n_tried, n_untold);
+    assert_true(n_tried > 400);
+}
+
 static void an_empty_machine_tells_nothing(void **state)
 {
     vb_sensors s;
@@ -221,6 +293,7 @@ int main(void)
         cmocka_unit_test(throttles_count_and_fans_do_not),
         cmocka_unit_test(processors_have_names_of_their_own),
         cmocka_unit_test(missing_and_unreadable_files_are_not_told),
+        cmocka_unit_test(each_broken_file_leaves_no_wrong_number),
         cmocka_unit_test(an_empty_machine_tells_nothing),
         cmocka_unit_test(a_pc_counts_packages_and_not_their_parts),
     };

@@ -43,25 +43,54 @@ void tree_set(const char *root, const char *path, const char *content)
     fclose(f);
 }
 
+/* The next "path = content" of boards/NAME.tree, cut apart in line; NULL at its end. */
+static char *next_file(char line[512], FILE *f)
+{
+    char *equals;
+
+    if (!fgets(line, 512, f))
+        return NULL;
+    assert_non_null(equals = strstr(line, " = "));
+    *equals = '\0';
+    equals[3 + strcspn(equals + 3, "\n")] = '\0';
+    return equals + 3;
+}
+
+static FILE *open_board(const char *name)
+{
+    char path[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, VB_TEST_DIR "/telemetry/boards/%s.tree", name);
+    assert_non_null(f = fopen(path, "r"));
+    return f;
+}
+
 void tree_make(char root[256], const char *name)
 {
-    char path[512], line[512];
-    const char *tmp = getenv("TMPDIR");
-    FILE *f;
+    char line[512];
+    const char *tmp = getenv("TMPDIR"), *content;
+    FILE *f = open_board(name);
 
     snprintf(root, 256, "%s/savbench-board-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(root));
-    snprintf(path, sizeof path, VB_TEST_DIR "/telemetry/boards/%s.tree", name);
-    assert_non_null(f = fopen(path, "r"));
-    while (fgets(line, sizeof line, f)) {
-        char *equals = strstr(line, " = ");
+    while ((content = next_file(line, f)))
+        tree_set(root, line, content);
+    fclose(f);
+}
 
-        assert_non_null(equals);
-        *equals = '\0';
-        equals[3 + strcspn(equals + 3, "\n")] = '\0';
-        tree_set(root, line, equals + 3);
+int tree_paths(char (*paths)[160], int most, const char *name)
+{
+    char line[512];
+    FILE *f = open_board(name);
+    int n = 0;
+
+    while (next_file(line, f)) {
+        assert_true(n < most && strlen(line) < sizeof *paths);
+        strcpy(paths[n++], line);
     }
     fclose(f);
+    return n;
 }
 
 static int remove_one(const char *path, const struct stat *info, int what, struct FTW *walk)
