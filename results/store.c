@@ -126,12 +126,23 @@ static vb_status write_run(vb_store *s, vb_err *err)
                      "sisss", s->run_id, s->epoch, s->started_utc, s->run_argv, s->run_options);
 }
 
+/* In a group each write can be undone alone. What that takes SQLite would write to a file beside, page by page, and the group's
+ * sync of the file system would wait for it. Only here: sorts of a finalize could take more memory than there is. */
+static vb_status undo_in_memory(vb_store *s, vb_err *err)
+{
+    vb_status st = VB_OK;
+
+    if (s->group && !s->undo_in_memory && (st = vb_db_exec(s->db, "PRAGMA temp_store=MEMORY", err)) == VB_OK)
+        s->undo_in_memory = true;
+    return st;
+}
+
 static vb_status begin_transaction(vb_store *s, vb_err *err)
 {
     int64_t epoch = 0;
     vb_status st;
 
-    if ((s->epoch == 0 && (st = take_epoch(s, err))) || (st = vb_db_begin(s->db, err)))
+    if ((s->epoch == 0 && (st = take_epoch(s, err))) || (st = undo_in_memory(s, err)) || (st = vb_db_begin(s->db, err)))
         return st;
     if ((st = vb_db_int(&epoch, NULL, s->db, err, "SELECT epoch FROM store", "")) == VB_OK && epoch != s->epoch)
         st = vb_fail(err, VB_ESTORE, "another savbench has taken over '%s' (epoch %lld, ours was %lld): this one stops writing",

@@ -29,6 +29,7 @@ struct vb_store {
     vb_logger log;
     int64_t epoch;    /* 0 until this process first writes */
     bool group;       /* between group_begin and group_end */
+    bool undo_in_memory; /* of a group, by SQLite */
     vb_staged_file *staged; /* [n_staged] of the group */
     size_t n_staged, room_staged;
     bool new_folder;  /* the group has made one in shards */

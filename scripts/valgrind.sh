@@ -10,16 +10,9 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 export LC_ALL=C.UTF-8
 
+. scripts/options.sh
 tests='^(test_|mutate_|fuzz_seeds)|^cli_(run|track|plan|verify|merge|clicks|bad_video|refused_options|slurm_script)$' build=''
-while [ $# -gt 0 ]; do
-    case $1 in
-        --tests) tests=$2 && shift ;;
-        --build) build=$2 && shift ;;
-        -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" && exit 0 ;;
-        *) echo "valgrind.sh: no option $1 (there are --tests and --build)" >&2 && exit 2 ;;
-    esac
-    shift
-done
+take_options 'tests build' "$@"
 command -v valgrind > /dev/null || { echo "valgrind.sh: valgrind is missing: apt-get install valgrind" >&2; exit 2; }
 if [ -z "$build" ]; then
     build=build/valgrind

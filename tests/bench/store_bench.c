@@ -1,11 +1,14 @@
 /* store_bench FOLDER: how fast results become durable there, beside what the disk itself can do, and how fast leases are
  * granted. Not a test: figures of the machine that it runs on.
  *
- *   fsync       4 KiB written and synced, one after the other
+ *   fsync       4 KiB added to a file and synced, one after the other; in place: written over what is there, which spares the
+ *               file system its journal
  *   commit N    N results that arrived together, in one transaction; 1: shard, folder, row, each durable before the next
  *               syncs N: its system calls alone, as many bytes written and synced in the same order, without HDF5, SQLite and
  *               SHA-256; cpu: of a commit, measured in the process
- *   lease       blocks granted and finished by 64 workers, 1 000 by turns, in the table alone */
+ *   lease       blocks granted and finished by 64 workers, 1 000 by turns, in the table alone
+ *
+ * A disk that others share is not as fast in one second as in the next: the four take turns, a few milliseconds each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SECONDS = 3, BLOCKS = 100000, WORKERS = 64, WAL_PAGES = 13 /* of a commit, by strace */ };
+enum { SECONDS = 12, FSYNCS = 4, BLOCKS = 100000, WORKERS = 64, MOST = 64, WAL_PAGES = 13 /* of a commit, by strace */ };
 
 static void need(vb_status st, const vb_err *err)
 {
@@ -34,27 +37,6 @@ static void need(vb_status st, const vb_err *err)
         return;
     fprintf(stderr, "store_bench: %s\n", err->msg);
     exit(1);
-}
-
-static double fsyncs(const char *folder)
-{
-    static const char block[4096];
-    double start = vb_now_ms();
-    char path[600];
-    long n = 0;
-    int fd;
-
-    snprintf(path, sizeof path, "%s/fsync", folder);
-    if ((fd = open(path, O_CREAT | O_WRONLY, 0666)) < 0) {
-        perror(path);
-        exit(1);
-    }
-    for (; vb_now_ms() - start < 1000.0 * SECONDS; n++)
-        if (pwrite(fd, block, sizeof block, (n % 256) * (off_t)sizeof block) != sizeof block || fsync(fd))
-            exit(1);
-    close(fd);
-    unlink(path);
-    return (double)n / SECONDS;
 }
 
 static void must(bool good, const char *what)
@@ -72,39 +54,57 @@ static void put_file(int dir, const char *name, const void *bytes, size_t n, boo
     must(fd >= 0 && write(fd, bytes, n) == (ssize_t)n && (!sync || fsync(fd) == 0) && close(fd) == 0, name);
 }
 
-/* What the disk allows of commits(): the same calls on files of the same sizes. */
-static double bare_syncs(const char *folder, int together, int bytes)
+/* How often something was done, and how long it took in all. */
+typedef struct {
+    double ms;
+    long n;
+} meter;
+
+static double per_second(const meter *m)
+{
+    return 1000.0 * (double)m->n / m->ms;
+}
+
+static void fsyncs(meter *m, int dir, bool in_place)
+{
+    static const char block[4096];
+    int fd = openat(dir, in_place ? "in_place" : "grows", O_CREAT | O_WRONLY, 0666);
+    double start;
+
+    must(fd >= 0 && (!in_place || (ftruncate(fd, FSYNCS * (off_t)sizeof block) == 0 && fsync(fd) == 0)), "fsync");
+    start = vb_now_ms();
+    for (long i = 0; i < FSYNCS; i++, m->n++)
+        must(pwrite(fd, block, sizeof block, (in_place ? i : m->n) * (off_t)sizeof block) == sizeof block && fsync(fd) == 0, "fsync");
+    m->ms += vb_now_ms() - start;
+    close(fd);
+}
+
+/* What the disk allows of commit(): the same calls on files of the same sizes. */
+static void bare_syncs(meter *m, int dir, int together, int bytes)
 {
     static uint8_t shard[1 << 20], page[4096 + 24];
-    double start = vb_now_ms(), spent;
-    char path[600], name[32], temporary[40];
-    int dir, log;
-    long n = 0;
+    char name[32], temporary[40];
+    int log = openat(dir, "log", O_CREAT | O_WRONLY, 0666);
+    double start = vb_now_ms();
 
-    snprintf(path, sizeof path, "%s/bare", folder);
-    must(mkdir(path, 0777) == 0 && (dir = open(path, O_RDONLY | O_DIRECTORY)) >= 0, path);
-    must((log = openat(dir, "log", O_CREAT | O_WRONLY, 0666)) >= 0, "log");
-    while ((spent = vb_now_ms() - start) < 1000.0 * SECONDS) {
-        for (int i = 0; i < together; i++) {
-            snprintf(temporary, sizeof temporary, "t%ld", n + i);
-            put_file(dir, temporary, shard, (size_t)bytes, together < 3);
-        }
-        if (together >= 3)
-            must(syncfs(dir) == 0, "syncfs");
-        for (int i = 0; i < together; i++, n++) {
-            snprintf(temporary, sizeof temporary, "t%ld", n);
-            snprintf(name, sizeof name, "s%ld", n);
-            must(renameat(dir, temporary, dir, name) == 0, name);
-        }
-        must((together >= 3 ? syncfs(dir) : fsync(dir)) == 0, "folder");
-        for (int i = 0; i < WAL_PAGES * together; i++)
-            must(pwrite(log, page, sizeof page, (off_t)(i + n * WAL_PAGES) % 1000 * (off_t)sizeof page) == sizeof page, "log");
-        must(fdatasync(log) == 0, "log");
+    must(log >= 0, "log");
+    for (int i = 0; i < together; i++) {
+        snprintf(temporary, sizeof temporary, "t%ld", m->n + i);
+        put_file(dir, temporary, shard, (size_t)bytes, together < 3);
     }
+    if (together >= 3)
+        must(syncfs(dir) == 0, "syncfs");
+    for (int i = 0; i < together; i++, m->n++) {
+        snprintf(temporary, sizeof temporary, "t%ld", m->n);
+        snprintf(name, sizeof name, "s%ld", m->n);
+        must(renameat(dir, temporary, dir, name) == 0, name);
+    }
+    must((together >= 3 ? syncfs(dir) : fsync(dir)) == 0, "folder");
+    for (int i = 0; i < WAL_PAGES * together; i++)
+        must(pwrite(log, page, sizeof page, (off_t)(i + m->n * WAL_PAGES) % 1000 * (off_t)sizeof page) == sizeof page, "log");
+    must(fdatasync(log) == 0, "log");
+    m->ms += vb_now_ms() - start;
     close(log);
-    close(dir);
-    sample_remove(path);
-    return 1000.0 * (double)n / spent;
 }
 
 static double cpu_ms(void)
@@ -115,51 +115,76 @@ static double cpu_ms(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-static double commits(const char *folder, int together, int *bytes, double *cpu)
+/* One group. The shards are made first: an engine's work, not the store's. */
+static void commit(meter *m, double *cpu, int *bytes, vb_store *s, int together)
 {
     static int video;
-    double start, spent, used = 0, from = 0;
-    char out[600];
+    struct {
+        vb_trial t;
+        uint8_t *shard;
+        size_t size;
+        char sha[65];
+    } made[MOST] = {0};
+    double start, from;
+    vb_err err;
+    bool fresh;
+
+    for (int i = 0; i < together; i++) {
+        char name[24];
+
+        snprintf(name, sizeof name, "v%06d", video++ / 8);
+        sample_trial(&made[i].t, name, VB_FLOAT32, video % 8, 0);
+        while (made[i].t.n_overlays) /* only by --save-overlays; each is two syncs more */
+            free(made[i].t.overlays[--made[i].t.n_overlays].png);
+        need(vb_shard_encode(&made[i].shard, &made[i].size, &made[i].t, &err), &err);
+        need(vb_sha256(made[i].sha, made[i].shard, made[i].size, &err), &err);
+    }
+    start = vb_now_ms();
+    from = cpu_ms();
+    if (together > 1)
+        vb_store_group_begin(s);
+    for (int i = 0; i < together; i++, m->n++)
+        need(vb_store_commit(s, &made[i].t.key, made[i].shard, made[i].size, made[i].sha, &fresh, &err), &err);
+    if (together > 1)
+        need(vb_store_group_end(s, &err), &err);
+    m->ms += vb_now_ms() - start;
+    *cpu += cpu_ms() - from;
+    *bytes = (int)made[0].size;
+    for (int i = 0; i < together; i++) {
+        vb_trial_deinit(&made[i].t);
+        free(made[i].shard);
+    }
+}
+
+static void compare(const char *folder, int together)
+{
+    meter grown = {0}, in_place = {0}, commits = {0}, bare = {0};
+    char out[600], beside[600];
+    double start = vb_now_ms(), cpu = 0;
     vb_err err;
     vb_store *s;
-    long n = 0;
+    int dir, bytes;
 
-    snprintf(out, sizeof out, "%s/out_%d", folder, together);
+    snprintf(out, sizeof out, "%s/out", folder);
+    snprintf(beside, sizeof beside, "%s/bare", folder);
     need(vb_store_open(&s, out, NULL, &err), &err);
-    start = vb_now_ms();
-    while ((spent = vb_now_ms() - start) < 1000.0 * SECONDS) {
-        from = cpu_ms();
-        if (together > 1)
-            vb_store_group_begin(s);
-        for (int i = 0; i < together; i++, n++) {
-            char name[24], sha[65];
-            uint8_t *shard;
-            size_t size;
-            bool fresh;
-            double made = vb_now_ms(), made_cpu = cpu_ms();
-            vb_trial t;
-
-            snprintf(name, sizeof name, "v%06d", video++ / 8);
-            sample_trial(&t, name, VB_FLOAT32, video % 8, 0);
-            while (t.n_overlays) /* only by --save-overlays; each is two syncs more */
-                free(t.overlays[--t.n_overlays].png);
-            need(vb_shard_encode(&shard, &size, &t, &err), &err);
-            need(vb_sha256(sha, shard, size, &err), &err);
-            start += vb_now_ms() - made; /* an engine's work, not the store's */
-            used -= cpu_ms() - made_cpu;
-            need(vb_store_commit(s, &t.key, shard, size, sha, &fresh, &err), &err);
-            *bytes = (int)size;
-            vb_trial_deinit(&t);
-            free(shard);
-        }
-        if (together > 1)
-            need(vb_store_group_end(s, &err), &err);
-        used += cpu_ms() - from;
+    must(mkdir(beside, 0777) == 0 && (dir = open(beside, O_RDONLY | O_DIRECTORY)) >= 0, beside);
+    while (vb_now_ms() - start < 1000.0 * SECONDS) {
+        fsyncs(&grown, dir, false);
+        fsyncs(&in_place, dir, true);
+        commit(&commits, &cpu, &bytes, s, together);
+        bare_syncs(&bare, dir, together, bytes);
     }
-    *cpu = used / (double)n;
+    printf("%-2d together: commit %5.0f /s; fsync %5.0f /s, of which it is %3.0f %%, in place %5.0f /s, %3.0f %%; syncs %5.0f /s, %3.0f %%;"
+           " cpu %.2f ms; %d bytes; %ld commits\n",
+           together, per_second(&commits), per_second(&grown), 100 * per_second(&commits) / per_second(&grown), per_second(&in_place),
+           100 * per_second(&commits) / per_second(&in_place), per_second(&bare), 100 * per_second(&commits) / per_second(&bare),
+           cpu / (double)commits.n, bytes, commits.n);
+    fflush(stdout);
     vb_store_close(s);
+    close(dir);
     sample_remove(out);
-    return 1000.0 * (double)n / spent;
+    sample_remove(beside);
 }
 
 static double leases(void)
@@ -192,22 +217,12 @@ static double leases(void)
 
 int main(int argc, char **argv)
 {
-    int bytes = 0;
-    double rate;
-
     if (argc != 2) {
         fputs("usage: store_bench FOLDER\n", stderr);
         return 2;
     }
-    rate = fsyncs(argv[1]);
-    printf("fsync      %9.0f /s\n", rate);
-    for (int together = 1; together <= 64; together *= 4) {
-        double cpu, c = commits(argv[1], together, &bytes, &cpu), bare = bare_syncs(argv[1], together, bytes);
-
-        printf("commit %-3d %9.0f /s  %4.0f %% of the fsync rate; syncs %-3d %7.0f /s, of which it is %3.0f %%; cpu %.2f ms; %d bytes\n",
-               together, c, 100 * c / rate, together, bare, 100 * c / bare, cpu, bytes);
-        fflush(stdout);
-    }
-    printf("lease      %9.0f /s, %d blocks of 9 setups, %d workers\n", leases(), BLOCKS, WORKERS);
+    for (int together = 1; together <= MOST; together *= 4)
+        compare(argv[1], together);
+    printf("lease %9.0f /s, %d blocks of 9 setups, %d workers\n", leases(), BLOCKS, WORKERS);
     return 0;
 }
