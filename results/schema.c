@@ -60,6 +60,51 @@ static vb_status read_version(int64_t *version, vb_db *db, vb_err *err)
     return VB_OK;
 }
 
+/* A column of one database that the other one lacks, as table.column; "": there is none. */
+static vb_status find_missing(char *missing, size_t size, vb_db *has, vb_db *other, vb_err *err)
+{
+    int64_t there = 1;
+    sqlite3_stmt *s;
+    bool row;
+    vb_status st = vb_db_query(&s, has, err,
+                               "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c"
+                               " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid", "");
+
+    *missing = 0;
+    while (st == VB_OK && (st = vb_db_step(&row, has, s, err)) == VB_OK && row) {
+        const char *table = (const char *)sqlite3_column_text(s, 0), *column = (const char *)sqlite3_column_text(s, 1);
+
+        st = table && column ? vb_db_int(&there, NULL, other, err, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2", "ss",
+                                         table, column)
+                             : vb_fail(err, VB_ENOMEM, "names of columns");
+        if (st == VB_OK && !there)
+            snprintf(missing, size, "%s.%s", table, column);
+        if (st || !there) {
+            sqlite3_reset(s);
+            break;
+        }
+    }
+    return st;
+}
+
+/* Builds on the way to version 1 have added columns without a new number. What such a one has written is refused before anything
+ * fails halfway, or recovery takes its shards, which have other columns too, for broken. */
+static vb_status check_columns(vb_db *db, vb_err *err)
+{
+    char less[160], more[160];
+    vb_db *ours = NULL;
+    vb_status st;
+
+    if ((st = vb_db_open(&ours, NULL, VB_DB_MEMORY, err)) == VB_OK && (st = vb_db_exec(ours, vb_sql_schema, err)) == VB_OK &&
+        (st = find_missing(less, sizeof less, ours, db, err)) == VB_OK && (st = find_missing(more, sizeof more, db, ours, err)) == VB_OK &&
+        (*less || *more))
+        st = vb_fail(err, VB_ESTORE,
+                     "summary.db is of another development build of savbench (%s '%s'): use the build that wrote it, or another --out-dir",
+                     *less ? "it lacks" : "only it has", *less ? less : more);
+    vb_db_close(ours);
+    return st;
+}
+
 vb_status vb_schema_apply(vb_db *db, vb_err *err)
 {
     int64_t version = 0, same = 0;
@@ -69,6 +114,8 @@ vb_status vb_schema_apply(vb_db *db, vb_err *err)
     if (st || (st = vb_sha256(hash, vb_sql_views, strlen(vb_sql_views), err)))
         return st;
     if (version == VB_SCHEMA_VERSION) {
+        if ((st = check_columns(db, err)))
+            return st;
         st = vb_db_int(&same, NULL, db, err, "SELECT views_sha256 = ?1 FROM store", "s", hash);
         if (st || same)
             return st;
@@ -97,5 +144,5 @@ vb_status vb_schema_check(vb_db *db, const char *shown, vb_err *err)
     if (st == VB_OK && version != VB_SCHEMA_VERSION)
         st = vb_fail(err, VB_ESTORE, "'%s' has schema %lld, this savbench reads %d: run `savbench finalize` on its folder",
                      shown, (long long)version, VB_SCHEMA_VERSION);
-    return st;
+    return st ? st : check_columns(db, err);
 }

@@ -8,7 +8,7 @@
 
 /* Creates or migrates; replaces the views when this program's differ. Writes only where something differs. */
 vb_status vb_schema_apply(vb_db *db, vb_err *err);
-/* VB_ESTORE unless db is a savbench database of this version; shown names it. */
+/* VB_ESTORE unless db is a savbench database of this version, with its columns; shown names it. */
 vb_status vb_schema_check(vb_db *db, const char *shown, vb_err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "record.h"
 #include "sample.h"
+#include "schema.h"
 #include "shard.h"
 
 #include <fcntl.h>
@@ -434,6 +435,31 @@ static void foreign_database_is_left_alone(void **state)
     assert_non_null(strstr(err.msg, "newer"));
 }
 
+/* Columns came within schema 1 while it was made: a folder from then is refused by name, and its shards stay. */
+static void database_of_another_build_is_left_alone(void **state)
+{
+    static const char *const changes[][2] = {{"ALTER TABLE run DROP COLUMN how", "it lacks 'run.how'"},
+                                             {"ALTER TABLE run ADD COLUMN how TEXT; ALTER TABLE trial ADD COLUMN mood TEXT", "only it has 'trial.mood'"}};
+    vb_store *s;
+    vb_db *db;
+    vb_err err;
+    char path[300];
+
+    OK(vb_store_open(&s, *state, NULL, &err));
+    commit(s, "v1", VB_FLOAT32, 1);
+    vb_store_close(s);
+    snprintf(path, sizeof path, "%s/summary.db", (char *)*state);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        OK(vb_db_open(&db, path, VB_DB_WRITE, &err));
+        OK(vb_db_exec(db, changes[i][0], &err));
+        assert_int_equal(vb_schema_check(db, path, &err), VB_ESTORE);
+        vb_db_close(db);
+        assert_int_equal(vb_store_open(&s, *state, NULL, &err), VB_ESTORE);
+        assert_non_null(strstr(err.msg, changes[i][1]));
+        assert_non_null(strstr(err.msg, "use the build that wrote it"));
+    }
+}
+
 /* Storing a memory is the device's work unless the next frame was there already and waits for it itself. */
 static void a_frame_lasts_until_its_memory_is_stored(void **state)
 {
@@ -475,6 +501,7 @@ int main(void)
         TEST(opening_alone_changes_no_file),
         TEST(state_folder_is_found_again),
         TEST(foreign_database_is_left_alone),
+        TEST(database_of_another_build_is_left_alone),
         cmocka_unit_test(a_frame_lasts_until_its_memory_is_stored),
     };
 
