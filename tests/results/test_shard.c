@@ -164,17 +164,53 @@ static void damaged_bytes_are_refused(void **state)
     vb_trial_deinit(&t);
 }
 
+static void add_telemetry(vb_trial *t)
+{
+    assert_non_null(t->telemetry = calloc(2, sizeof *t->telemetry));
+    t->telemetry[1].t_ms = 1;
+    t->n_telemetry = 2;
+    assert_non_null(t->sensors = calloc(1, sizeof *t->sensors));
+    t->n_sensors = 1;
+}
+
+/* One value out of range each, by every check that there is: a number that reached the database would be shown as measured. */
+#define EACH_LIE(X)                                                                                                           \
+    X(frames[0].frame_idx = -1) X(frames[1].prompted = 2) X(frames[1].annotated = 2) X(frames[1].n_objects = -1)              \
+    X(frames[1].nonfinite = -1) X(frames[1].start_ms = -1) X(frames[1].end_ms = NAN) X(frames[1].stored_ms = NAN)             \
+    X(frames[1].stored_ms = t.frames[1].end_ms - 1) X(objects[0].prompt_frame = -2) X(objects[0].n_counted = -1)             \
+    X(objects[0].f = -0.1) X(scores[0].object = -1) X(scores[0].frame_idx = -1) X(scores[0].counted = 2)                      \
+    X(scores[0].nonfinite = -1) X(scores[0].area = -1) X(scores[0].j = 2) X(masks[0].object = t.n_objects)                   \
+    X(masks[0].frame_idx = -1) X(overlays[0].frame_idx = -1) X(telemetry[0].t_ms = NAN) X(telemetry[0].throttle = -2)         \
+    X(telemetry[0].power_w = INFINITY) X(telemetry[0].energy_j = INFINITY) X(telemetry[1].t_ms = t.telemetry[0].t_ms - 1)    \
+    X(sensors[0].n = -1) X(energy_j = INFINITY) X(energy_j = -1) X(idle_j = INFINITY) X(idle_j = -1)                          \
+    X(power_mean_w = INFINITY) X(power_max_w = INFINITY) X(temperature_max_c = INFINITY) X(gpu_clock_mhz = INFINITY)          \
+    X(rss_bytes_per_frame = INFINITY) X(throttled = -2) X(throttled = 2) X(throttle_repeats = -1) X(unified = -1)             \
+    X(unified = 2) X(w = 0) X(h = VB_MAX_SIDE + 1) X(warmup_frames_ms = -1) X(warmup_frames = -1) X(warmup_converged = -2)    \
+    X(warmup_converged = 2) X(estimate_device_bytes = -2) X(estimate_rss_bytes = -2) X(max_batch = -1) X(oom_retries = -1)    \
+    X(n_video_frames = -1) X(order_in_block = -1) X(threads = -1) X(clicks = -1) X(warmup_ms = -1)                            \
+    X(peak_device_bytes = -2) X(weights_bytes = -2) X(holes_filled = -2) X(sprinkles_removed = -2)
+
 /* Whoever seals anew what he altered meets the checks on structure and values. */
 static void resealed_lies_are_refused(void **state)
 {
-    vb_trial t;
+    vb_trial t, honest;
     uint8_t *bytes;
     size_t n;
 
     (void)state;
+    sample_trial(&t, "v1", VB_FLOAT32, 0, 1);
+    add_telemetry(&t);
+    encode(&bytes, &n, &t);
+    assert_int_equal(vb_shard_decode(&honest, bytes, n, NULL), VB_OK);
+    same_rows(&VB_TABLE_TELEMETRY, t.telemetry, honest.telemetry, 2);
+    same_rows(&VB_TABLE_SENSORS, t.sensors, honest.sensors, 1);
+    free(bytes);
+    vb_trial_deinit(&t);
+    vb_trial_deinit(&honest);
 #define LIE(statement)                              \
     do {                                            \
         sample_trial(&t, "v1", VB_FLOAT32, 0, 1);   \
+        add_telemetry(&t);                          \
         statement;                                  \
         encode(&bytes, &n, &t);                     \
         refused(bytes, n, #statement, 0);           \
@@ -200,6 +236,9 @@ static void resealed_lies_are_refused(void **state)
     LIE(t.scores[1].f = NAN);
     LIE(t.masks[3].object = -1);
     LIE(t.attention[0].calls = -1);
+#define X(assignment) LIE(t.assignment);
+    EACH_LIE(X)
+#undef X
 #undef LIE
 }
 
