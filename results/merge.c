@@ -216,8 +216,9 @@ static vb_status add_attempt(merging *m, sqlite3_stmt *q, vb_err *err)
         (st = vb_record_variant(&variant, m->to->db, &v, err)) == VB_OK &&
         (st = vb_db_int(&known, NULL, m->to->db, err,
                         "SELECT count(*) FROM attempt WHERE video_id = ?1 AND variant_id = ?2 AND repetition = ?3 AND run_id IS ?4"
-                        " AND ended_utc = ?5 AND outcome = ?6 AND detail = ?7",
-                        "iiissss", video, variant, sqlite3_column_int64(q, 2), text[0], text[1], text[4], text[5])) == VB_OK &&
+                        " AND ended_utc = ?5 AND outcome = ?6 AND detail = ?7 AND duration_ms IS ?8", /* several may end in a second */
+                        "iiissssd", video, variant, sqlite3_column_int64(q, 2), text[0], text[1], text[4], text[5],
+                        vb_db_real(q, 14))) == VB_OK &&
         !known)
         st = vb_db_run(m->to->db, err,
                        "INSERT INTO attempt (video_id, variant_id, repetition, run_id, epoch, ended_utc, host, device, outcome, detail,"

@@ -25,3 +25,16 @@ code "$BIN/savbench" merge part1 part1 2>&1
 code "$BIN/savbench" merge slip data 2>&1 # no folder of results
 [ ! -e slip ] && echo "nothing is made for it"
 code "$BIN/savbench" run $STUB --repeats 2 --slice 2/4 --out-dir part1 2>&1 | sed 's/^[0-9:]* [^ ]* //'
+# Lost engines go along, once, and status tells of them; --json the same as text.
+SAVBENCH_STUB_FAULT=kill:0:3 "$BIN/savbench" run $STUB --models stub --dtype float32 --limit-videos 1 --out-dir lost --quiet >/dev/null 2>&1
+for into in first again; do
+    code "$BIN/savbench" merge total lost
+    "$BIN/savbench" query total "SELECT outcome, count(*) AS n, count(DISTINCT detail) AS reasons FROM attempt GROUP BY 1" --format csv
+done
+"$BIN/savbench" status total | sed 's/last run: .*: /last run: /'
+"$BIN/savbench" status total --json | python3 -c 'import json, sys
+s = json.load(sys.stdin)
+print(s["done"], s["failed"], s["quarantined"], s["engines_lost"], s["how"], s["state"], s["job"])'
+code "$BIN/savbench" status 2>&1
+code "$BIN/savbench" status nowhere 2>&1
+code "$BIN/savbench" merge total 2>&1
