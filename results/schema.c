@@ -5,6 +5,7 @@
 #include "sql_text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define APPLICATION_ID 0x53415642 /* "SAVB" */
@@ -60,47 +61,56 @@ static vb_status read_version(int64_t *version, vb_db *db, vb_err *err)
     return VB_OK;
 }
 
-/* A column of one database that the other one lacks, as table.column; "": there is none. */
-static vb_status find_missing(char *missing, size_t size, vb_db *has, vb_db *other, vb_err *err)
+/* " table.column table.column ... ", malloc'ed. */
+static vb_status list_columns(char **out, vb_db *db, vb_err *err)
 {
-    int64_t there = 1;
     sqlite3_stmt *s;
     bool row;
-    vb_status st = vb_db_query(&s, has, err,
-                               "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c"
-                               " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid", "");
+    vb_status st;
 
-    *missing = 0;
-    while (st == VB_OK && (st = vb_db_step(&row, has, s, err)) == VB_OK && row) {
-        const char *table = (const char *)sqlite3_column_text(s, 0), *column = (const char *)sqlite3_column_text(s, 1);
+    *out = NULL;
+    if ((st = vb_db_query(&s, db, err,
+                          "SELECT ' ' || coalesce(group_concat(name, ' '), '') || ' ' FROM (SELECT t.name || '.' || c.name AS name"
+                          " FROM sqlite_schema t, pragma_table_xinfo(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'"
+                          " ORDER BY t.name, c.name)", "")) ||
+        (st = vb_db_step(&row, db, s, err)))
+        return st;
+    if (row && sqlite3_column_text(s, 0))
+        *out = strdup((const char *)sqlite3_column_text(s, 0));
+    sqlite3_reset(s);
+    return *out ? VB_OK : vb_fail(err, VB_ENOMEM, "list of columns");
+}
 
-        st = table && column ? vb_db_int(&there, NULL, other, err, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2", "ss",
-                                         table, column)
-                             : vb_fail(err, VB_ENOMEM, "names of columns");
-        if (st == VB_OK && !there)
-            snprintf(missing, size, "%s.%s", table, column);
-        if (st || !there) {
-            sqlite3_reset(s);
-            break;
+/* The first word of one list that the other lacks, with a space before it; false: there is none. */
+static bool find_missing(char word[160], const char *list, const char *other)
+{
+    for (const char *at = list, *end; (end = strchr(at + 1, ' ')); at = end) {
+        snprintf(word, 160, "%.*s", (int)(end + 1 - at), at);
+        if (!strstr(other, word)) {
+            word[strlen(word) - 1] = '\0';
+            return true;
         }
     }
-    return st;
+    return false;
 }
 
 /* Builds on the way to version 1 have added columns without a new number. What such a one has written is refused before anything
  * fails halfway, or recovery takes its shards, which have other columns too, for broken. */
 static vb_status check_columns(vb_db *db, vb_err *err)
 {
-    char less[160], more[160];
+    char *expected = NULL, *there = NULL, word[160];
     vb_db *ours = NULL;
+    bool lacks;
     vb_status st;
 
     if ((st = vb_db_open(&ours, NULL, VB_DB_MEMORY, err)) == VB_OK && (st = vb_db_exec(ours, vb_sql_schema, err)) == VB_OK &&
-        (st = find_missing(less, sizeof less, ours, db, err)) == VB_OK && (st = find_missing(more, sizeof more, db, ours, err)) == VB_OK &&
-        (*less || *more))
+        (st = list_columns(&expected, ours, err)) == VB_OK && (st = list_columns(&there, db, err)) == VB_OK &&
+        ((lacks = find_missing(word, expected, there)) || find_missing(word, there, expected)))
         st = vb_fail(err, VB_ESTORE,
-                     "summary.db is of another development build of savbench (%s '%s'): use the build that wrote it, or another --out-dir",
-                     *less ? "it lacks" : "only it has", *less ? less : more);
+                     "summary.db is of another development build of savbench (%s%.100s): use the build that wrote it, or another --out-dir",
+                     lacks ? "it lacks" : "only it has", word);
+    free(expected);
+    free(there);
     vb_db_close(ours);
     return st;
 }

@@ -438,8 +438,8 @@ static void foreign_database_is_left_alone(void **state)
 /* Columns came within schema 1 while it was made: a folder from then is refused by name, and its shards stay. */
 static void database_of_another_build_is_left_alone(void **state)
 {
-    static const char *const changes[][2] = {{"ALTER TABLE run DROP COLUMN how", "it lacks 'run.how'"},
-                                             {"ALTER TABLE run ADD COLUMN how TEXT; ALTER TABLE trial ADD COLUMN mood TEXT", "only it has 'trial.mood'"}};
+    static const char *const changes[][2] = {{"ALTER TABLE run DROP COLUMN how", "it lacks run.how)"},
+                                             {"ALTER TABLE run ADD COLUMN how TEXT; ALTER TABLE trial ADD COLUMN mood TEXT", "only it has trial.mood)"}};
     vb_store *s;
     vb_db *db;
     vb_err err;
