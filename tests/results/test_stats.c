@@ -156,7 +156,19 @@ static void text_is_made_safe(void **state)
                  {"na\xc3\xafve \xe6\xbc\xa2", "na\xc3\xafve \xe6\xbc\xa2"},
                  {"\xc2\x9b" "1m", "\\xC2\\x9B1m"},                  /* C1 control */
                  {"\xe2\x80\xae" "txt", "\\xE2\\x80\\xAEtxt"},        /* right-to-left override */
-                 {"\xff\xc0\xaf\xed\xa0\x80", "\\xFF\\xC0\\xAF\\xED\\xA0\\x80"}};
+                 {"\xff\xc0\xaf\xed\xa0\x80", "\\xFF\\xC0\\xAF\\xED\\xA0\\x80"},
+                 {"\x7f", "\\x7F"},
+                 {"\xe2\x80\xa8|\xe2\x81\xa6|\xe2\x81\xa9", "\\xE2\\x80\\xA8|\\xE2\\x81\\xA6|\\xE2\\x81\\xA9"}, /* new line, isolates */
+                 {"\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\xe2\x82\xac\xc2\xa0", /* their neighbours do nothing */
+                  "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\xe2\x82\xac\xc2\xa0"},
+                 {"\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf\xed\x9f\xbf\xe0\xa0\x80", /* the ends of what UTF-8 may say, and beyond */
+                  "\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf\xed\x9f\xbf\xe0\xa0\x80"},
+                 {"\xe0\x9f\xbf", "\\xE0\\x9F\\xBF"},
+                 {"\xf0\x8f\xbf\xbf", "\\xF0\\x8F\\xBF\\xBF"},
+                 {"\xf4\x90\x80\x80", "\\xF4\\x90\\x80\\x80"},
+                 {"\xf5\x80", "\\xF5\\x80"},
+                 {"\xe6\xbc", "\\xE6\\xBC"}, /* cut short */
+                 {"\xe6(\xbc", "\\xE6(\\xBC"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
@@ -171,6 +183,9 @@ static void text_is_made_safe(void **state)
     csv_and_json("@x", "\"'@x\"", "\"@x\"");
     csv_and_json("\xff\\", "\xff\\", "\"\\ufffd\\\\\"");
     csv_and_json("", "", "\"\"");
+    csv_and_json(" a", "\" a\"", "\" a\"");
+    csv_and_json("a ", "\"a \"", "\"a \"");
+    csv_and_json("-\x7f", "\"'-\x7f\"", "\"-\\u007f\"");
 }
 
 /* Noise of n frames of times ms[i % period] + i * slope; objects come in on the frames 0 and second (-1: one alone). */
