@@ -17,7 +17,7 @@ command -v gcovr > /dev/null || { echo "coverage.sh: gcovr is missing: apt-get i
 { cmake --preset coverage && cmake --build --preset coverage; } > /dev/null || exit 3
 find build/coverage -name '*.gcda' -delete
 # Failing calls are branches: more of them than in the suite. test_hostile's box lets nobody write counts.
-export SAVBENCH_FAULT_STRIDE=${SAVBENCH_FAULT_STRIDE:-211} SAVBENCH_STORE_STRIDE=${SAVBENCH_STORE_STRIDE:-7}
+export SAVBENCH_FAULT_STRIDE=${SAVBENCH_FAULT_STRIDE:-211} SAVBENCH_STORE_STRIDE=${SAVBENCH_STORE_STRIDE:-1}
 ctest --test-dir build/coverage ${tests:+-R "$tests"} -E '^(slurm_|test_hostile$)' --output-on-failure < /dev/null
 status=$?
 if [ -z "$tests" ]; then

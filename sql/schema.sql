@@ -1,5 +1,6 @@
 -- Schema 1 of summary.db: what was measured (base tables, written with each record) and what `finalize` makes of it
 -- (derived tables). Numbers are defined in METRICS.md; the views over them are in views.sql.
+-- Until the first release columns are added within version 1; results/schema.c refuses a database that has others.
 -- J, F and J&F are 0..1; times are milliseconds; NULL means: not measured, or not told by the device.
 
 CREATE TABLE store (
