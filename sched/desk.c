@@ -175,7 +175,7 @@ static vb_status take_back(vb_desk *d, bool *busy, vb_err *err)
     while (st == VB_OK && vb_lease_expire(d->leases, vb_desk_now_s(), &worker, &block, &epoch)) {
         *busy = true;
         vb_desk_say(d, VB_LOG_WARN, "r%d on %s has been silent for %.0f s: its block '%s' goes to another", worker + 1,
-            d->workers[worker].hello.host, d->ttl_s, d->r->plan->blocks[block].video);
+                    d->workers[worker].hello.host, d->ttl_s, d->r->plan->blocks[block].video);
         d->shown[worker].video = NULL;
         if ((st = vb_desk_send(d, worker, VB_MSG_CANCEL, epoch, NULL, 0, err)) == VB_OK && vb_lease_all_gone(d->leases))
             st = vb_fail(err, VB_EMPI, "no worker is left that answers; the last one was r%d on %s", worker + 1,
