@@ -13,7 +13,7 @@ run() {
     grep -o 'free some space\|Read-only file system); make it writable.*' said | sort -u
 }
 mkdir out
-for kib in 60 250 450; do
+for kib in 60 450; do
     mount -t tmpfs -o size=${kib}k none out
     echo "of $kib KiB:"
     run
