@@ -17,7 +17,8 @@ vb_status vb_lock_take(vb_lock *l, int dir, const char *shown, vb_err *err)
 
     l->claimed = 0;
     if ((l->fd = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666)) < 0)
-        return vb_fail(err, VB_EIO, "'%s/" LOCK_NAME "': %s", shown, strerror(errno));
+        return vb_fail(err, VB_EIO, "output folder '%s' cannot be written (" LOCK_NAME ": %s); make it writable, or choose another --out-dir", shown,
+                       strerror(errno));
     if (flock(l->fd, LOCK_EX | LOCK_NB) == 0)
         return VB_OK;
     if (errno == EWOULDBLOCK) {

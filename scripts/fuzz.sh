@@ -36,15 +36,18 @@ mkdir -p "$build/findings" "$build/corpus"
 [ ! -x "$build/fuzz_seeds" ] || "$build/fuzz_seeds" "$build/seeds" || exit 3
 each=$(((jobs + $# - 1) / $#)) # processes per parser
 
-# libFuzzer counts time by the clock, so it runs for a minute at a time and the processor time is read off after each.
+# libFuzzer counts time by the clock, so it runs for a minute at a time and the processor time is read off after each. Where it gets
+# little of the processor, reading the corpus would be all that it does in a minute: then the next time is longer, up to ten minutes.
 fuzz() { # TARGET
-    local target=$1 log=$build/corpus/$1.log cpu=0 runs=0 edges=0 last=0 goal slice used line n
+    local target=$1 log=$build/corpus/$1.log cpu=0 runs=0 edges=0 last=0 goal slice used line n before stretch=1
     goal=$(awk -v m="$minutes" 'BEGIN { print int(m * 60) }')
     mkdir -p "$build/corpus/$target"
     [ ! -f "$build/corpus/$target.state" ] || read -r cpu runs edges last < "$build/corpus/$target.state"
     while [ "${cpu%.*}" -lt "$goal" ]; do
         slice=$(((goal - ${cpu%.*} + each - 1) / each))
         [ "$slice" -le 60 ] || slice=60
+        slice=$((slice * stretch))
+        before=${cpu%.*}
         rm -f "$log".*
         used=$({ TIMEFORMAT='%U %S'; time { for ((n = 0; n < each; n++)); do
             "$build/fuzz_$target" -max_total_time="$slice" -rss_limit_mb=2560 -timeout=30 -print_final_stats=1 \
@@ -59,6 +62,8 @@ fuzz() { # TARGET
                 printf "%.1f %d %d %.1f\n", cpu + t[1] + t[2], runs, edges, last
             }' "$log".*)
         read -r cpu runs edges last <<< "$line"
+        used=$(((${cpu%.*} - before) / each))
+        stretch=$((used * 10 > slice ? (slice + used - 1) / used : 10))
         echo "$line" > "$build/corpus/$target.state"
         awk -v t="$target" -v c="$cpu" -v r="$runs" -v e="$edges" -v l="$last" 'BEGIN {
             printf "%-12s %6.1f min %12d executions %6d edges, the last new one after %.1f min\n", t, c / 60, r, e, l / 60 }' | tee "$build/corpus/$target.sum"

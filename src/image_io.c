@@ -192,7 +192,7 @@ static vb_status fail_decode(vb_jpeg *j, const char *path, const char *what, vb_
 vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err)
 {
     const int flags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS;
-    int fd, h, w, subsampling, colorspace;
+    int fd, h = 0, w = 0, subsampling = 0, colorspace = 0; /* TurboJPEG takes a file of tables alone, and leaves them as they are */
     size_t size, got = 0;
     vb_status st;
 

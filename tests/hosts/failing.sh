@@ -1,12 +1,11 @@
 # Three boards: one is killed in the middle of a job, which goes on without it and says so; then another freezes, and the last one
 # completes the job (tests/cli/frozen.sh: within two leases). Nothing of it is left on the last one.
-# long: minutes, mostly waiting for deadlines
 for host in orin1 orin2 orin3; do
     on $host "$MAKE_DATASET data; printf 'orin1 slots=1\norin2 slots=1\norin3 slots=1\n' >hosts" >/dev/null
 done
-# A second a trial; leases of 4.2 s.
-for host in orin1 orin2 orin3; do echo "SAVBENCH_STUB_FAULT=sleep:0:12 SAVBENCH_ENGINE_SILENCE_S=2" >"$H/$host.env"; done
-run="$BIN/savbench run --hostfile hosts --split-dir data --models stub --prompts box --image-size 256 --dtype float32,bfloat16 --warmup-frames 0 --repeats 8 --out-dir out --quiet"
+# A second a trial; leases of 8.2 s.
+for host in orin1 orin2 orin3; do echo "SAVBENCH_STUB_FAULT=sleep:0:12 SAVBENCH_ENGINE_SILENCE_S=4" >"$H/$host.env"; done
+run="$BIN/savbench run --hostfile hosts --split-dir data --models stub --prompts box --image-size 256 --dtype float32,bfloat16 --warmup-frames 0 --repeats 3 --out-dir out --quiet"
 done_trials() { on orin1 "find out/shards -name '[!.]*.h5' 2>/dev/null | wc -l"; }
 patiently() { # patiently COMMAND...: until it succeeds, or the job is over
     until "$@" || ! kill -0 $job 2>/dev/null; do
