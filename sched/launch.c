@@ -48,27 +48,27 @@ static vb_status list_hosts(char **out, const vb_hosts *h, vb_err *err)
 }
 
 /* The hosts of the host file that are to be used, as mpirun wants them, and how many engines they have. */
-static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool after_loss, vb_err *err)
+static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool ask, vb_err *err)
 {
     vb_hosts h;
     vb_status st = vb_hosts_read(&h, o->hostfile, err);
 
     if (st)
         return st;
-    if (after_loss && (st = vb_hosts_probe(&h, l->lost, sizeof l->lost, PROBE_MS, err)) == VB_OK && h.n == 0)
-        st = vb_fail(err, VB_EMPI, "no host of '%s' answers any more: %s", o->hostfile, l->lost);
+    if (ask && (st = vb_hosts_probe(&h, l->lost, sizeof l->lost, PROBE_MS, err)) == VB_OK && h.n == 0)
+        st = vb_fail(err, VB_EMPI, "no host of '%s' answers (`ssh HOST` must work without a password): %s", o->hostfile, l->lost);
     *engines = 0;
     for (int i = 0; i < h.n; i++)
         *engines += h.list[i].slots;
     if (st == VB_OK && *engines == 0)
-        st = vb_fail(err, VB_EMPI, "no host of '%s' with a worker answers any more: %s", o->hostfile, l->lost);
+        st = vb_fail(err, VB_EMPI, "no host of '%s' with a worker answers: %s", o->hostfile, l->lost);
     if (st == VB_OK)
         st = list_hosts(&l->hosts, &h, err);
     vb_hosts_deinit(&h);
     return st;
 }
 
-vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, bool after_loss, vb_err *err)
+vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, bool ask, vb_err *err)
 {
     ssize_t length = readlink("/proc/self/exe", l->self, sizeof l->self - 1);
     int n = 0, workers = 0;
@@ -82,7 +82,7 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
     if (length <= 0)
         return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
     l->self[length] = '\0';
-    if ((st = o->hostfile ? use_hosts(l, &workers, o, after_loss, err) : vb_hosts_engines(&workers, o, err)))
+    if ((st = o->hostfile ? use_hosts(l, &workers, o, ask, err) : vb_hosts_engines(&workers, o, err)))
         return st;
     if (o->workers && !l->lost[0]) /* else as many as are left */
         workers = o->workers;
