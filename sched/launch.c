@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_RANKS = 4096, MPIRUN_WORDS = 24, PROBE_MS = 10000 };
+enum { MAX_RANKS = 4096, MPIRUN_WORDS = 32, PROBE_MS = 10000 };
 
 static bool find_mpirun(char path[PATH_MAX])
 {
@@ -62,8 +62,10 @@ static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool
         *engines += h.list[i].slots;
     if (st == VB_OK && *engines == 0)
         st = vb_fail(err, VB_EMPI, "no host of '%s' with a worker answers: %s", o->hostfile, l->lost);
-    if (st == VB_OK)
+    if (st == VB_OK) {
+        vb_host_network(l->network, &h);
         st = list_hosts(&l->hosts, &h, err);
+    }
     vb_hosts_deinit(&h);
     return st;
 }
@@ -76,7 +78,7 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
 
     l->argv = NULL;
     l->hosts = NULL;
-    l->lost[0] = '\0';
+    l->lost[0] = l->network[0] = '\0';
     if (!find_mpirun(l->mpirun))
         return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
     if (length <= 0)
@@ -105,6 +107,12 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
         l->argv[n++] = "--host";
         l->argv[n++] = l->hosts;
     }
+    if (l->network[0])
+        for (size_t i = 0; i < 2; i++) {
+            l->argv[n++] = "--mca";
+            l->argv[n++] = i ? "oob_tcp_if_include" : "btl_tcp_if_include";
+            l->argv[n++] = l->network;
+        }
     if (several_hosts(o)) {
         l->argv[n++] = "--map-by"; /* rank 0 and the last worker share the first host */
         l->argv[n++] = "node";

@@ -2,6 +2,7 @@
 #ifndef VB_LAUNCH_H
 #define VB_LAUNCH_H
 
+#include "host_network.h"
 #include "options.h"
 
 #include <limits.h>
@@ -9,6 +10,7 @@
 typedef struct {
     char mpirun[PATH_MAX], self[PATH_MAX], ranks[16];
     char *hosts; /* of --host; owned */
+    char network[VB_NETWORK_MAX]; /* that Open MPI keeps to; "": as it likes */
     char lost[512]; /* hosts that were left out, "" for none */
     const char **argv; /* NULL-terminated; owned, its strings are borrowed from here and the caller's argv */
 } vb_launch;
