@@ -5,6 +5,8 @@ cluster_needs() {
     for program in slurmctld slurmd sbatch srun munged mpirun ip; do
         command -v "$program" >/dev/null || { echo "skipped: no $program (Debian: munge slurmctld slurmd slurm-client openmpi-bin iproute2)"; exit 77; }
     done
+    # slurmd ends without one, in a bare chroot, say
+    grep -q ' /sys/fs/cgroup' /proc/mounts || { echo "skipped: no cgroups are mounted"; exit 77; }
 }
 
 cluster_start() {
