@@ -63,8 +63,14 @@ if(Libtorch_FOUND AND NOT TARGET Libtorch::torch)
       ${LIBTORCH_CUDA_INCLUDE}/../lib64/libcudart.so ${LIBTORCH_CUDA_INCLUDE}/../lib/libcudart.so)
     if(LIBTORCH_CUDA_INCLUDE AND LIBTORCH_CUDART)
       list(GET LIBTORCH_CUDART 0 LIBTORCH_CUDART)
+      # The wheels' own first where triton lends the rest: its headers are of an older CUDA.
+      if(LIBTORCH_CUDA_INCLUDE MATCHES "/triton/")
+        target_include_directories(Libtorch::torch SYSTEM INTERFACE ${LIBTORCH_CUDA_MORE})
+      endif()
       target_include_directories(Libtorch::torch SYSTEM INTERFACE ${LIBTORCH_CUDA_INCLUDE} ${LIBTORCH_CUDA_MORE})
       target_compile_definitions(Libtorch::torch INTERFACE VB_HAVE_CUDA=1)
+      # <nv/target>, which CUDA's headers include and the wheels do not bring: last, so that a toolkit's own is taken
+      target_compile_options(Libtorch::torch INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-idirafter${CMAKE_CURRENT_LIST_DIR}/host_only>")
       list(APPEND LIBTORCH_LIBS ${LIBTORCH_CUDART})
       set(LIBTORCH_CUDA_READY ON)
       # cuBLASLt, which torch loads anyway; LIBTORCH_CUBLASLT is empty where its header or its file lacks

@@ -185,31 +185,27 @@ static int start_mpirun(const vb_launch *l)
     return WIFEXITED(status) ? WEXITSTATUS(status) : VB_EXIT_FAILED;
 }
 
+/* Hosts are asked first: mpirun starts nothing where one does not answer, and does not always say which. */
 static int start_ranks(const arguments *a, int argc, char **argv)
 {
     vb_launch l;
     vb_err err;
     int code;
 
-    if (vb_launch_make(&l, &a->run, argc, argv, false, &err))
+    if (vb_launch_make(&l, &a->run, argc, argv, a->run.hostfile != NULL, &err))
         return vb_cli_fail("devices", &err);
+    if (l.lost[0])
+        fprintf(stderr, "savbench devices: left out, as they do not answer: %s; `ssh HOST` must work without a password\n", l.lost);
     setenv("SAVBENCH_SUPERVISED", "1", 1); /* what mpirun is told to pass on must be there */
     setenv("SAVBENCH_RESTARTS", "0", 1);
     code = start_mpirun(&l);
+    if (a->run.hostfile && code != VB_EXIT_OK && code != VB_EXIT_USAGE)
+        fprintf(stderr, "savbench devices: mpirun ended with %d (its words are above): is savbench at %s, and the same version of Open MPI, on "
+                        "each host of '%s'?\n", code, l.self, a->run.hostfile);
+    if (l.lost[0])
+        code = VB_EXIT_USAGE;
     vb_launch_deinit(&l);
-    if (code == VB_EXIT_OK || code == VB_EXIT_USAGE || !a->run.hostfile)
-        return code;
-    /* mpirun starts nothing where one host does not answer, and does not always say which. */
-    if (vb_launch_make(&l, &a->run, argc, argv, true, &err))
-        return vb_cli_fail("devices", &err);
-    if (l.lost[0]) {
-        fprintf(stderr, "savbench devices: left out, as they do not answer: %s; `ssh HOST` must work without a password\n", l.lost);
-        start_mpirun(&l);
-    } else
-        fprintf(stderr, "savbench devices: every host of '%s' answers, but mpirun ends with %d (its words are above): is savbench at %s "
-                        "and the same version of Open MPI on each?\n", a->run.hostfile, code, l.self);
-    vb_launch_deinit(&l);
-    return VB_EXIT_USAGE;
+    return code;
 }
 
 int vb_devices_main(int argc, char **argv)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_RANKS = 4096, MPIRUN_WORDS = 24, PROBE_MS = 10000 };
+enum { MAX_RANKS = 4096, MPIRUN_WORDS = 32, PROBE_MS = 10000 };
 
 static bool find_mpirun(char path[PATH_MAX])
 {
@@ -48,27 +48,29 @@ static vb_status list_hosts(char **out, const vb_hosts *h, vb_err *err)
 }
 
 /* The hosts of the host file that are to be used, as mpirun wants them, and how many engines they have. */
-static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool after_loss, vb_err *err)
+static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool ask, vb_err *err)
 {
     vb_hosts h;
     vb_status st = vb_hosts_read(&h, o->hostfile, err);
 
     if (st)
         return st;
-    if (after_loss && (st = vb_hosts_probe(&h, l->lost, sizeof l->lost, PROBE_MS, err)) == VB_OK && h.n == 0)
-        st = vb_fail(err, VB_EMPI, "no host of '%s' answers any more: %s", o->hostfile, l->lost);
+    if (ask && (st = vb_hosts_probe(&h, l->lost, sizeof l->lost, PROBE_MS, err)) == VB_OK && h.n == 0)
+        st = vb_fail(err, VB_EMPI, "no host of '%s' answers (`ssh HOST` must work without a password): %s", o->hostfile, l->lost);
     *engines = 0;
     for (int i = 0; i < h.n; i++)
         *engines += h.list[i].slots;
     if (st == VB_OK && *engines == 0)
-        st = vb_fail(err, VB_EMPI, "no host of '%s' with a worker answers any more: %s", o->hostfile, l->lost);
-    if (st == VB_OK)
+        st = vb_fail(err, VB_EMPI, "no host of '%s' with a worker answers: %s", o->hostfile, l->lost);
+    if (st == VB_OK) {
+        vb_host_network(l->network, &h);
         st = list_hosts(&l->hosts, &h, err);
+    }
     vb_hosts_deinit(&h);
     return st;
 }
 
-vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, bool after_loss, vb_err *err)
+vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, bool ask, vb_err *err)
 {
     ssize_t length = readlink("/proc/self/exe", l->self, sizeof l->self - 1);
     int n = 0, workers = 0;
@@ -76,13 +78,13 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
 
     l->argv = NULL;
     l->hosts = NULL;
-    l->lost[0] = '\0';
+    l->lost[0] = l->network[0] = '\0';
     if (!find_mpirun(l->mpirun))
         return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
     if (length <= 0)
         return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
     l->self[length] = '\0';
-    if ((st = o->hostfile ? use_hosts(l, &workers, o, after_loss, err) : vb_hosts_engines(&workers, o, err)))
+    if ((st = o->hostfile ? use_hosts(l, &workers, o, ask, err) : vb_hosts_engines(&workers, o, err)))
         return st;
     if (o->workers && !l->lost[0]) /* else as many as are left */
         workers = o->workers;
@@ -105,6 +107,12 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
         l->argv[n++] = "--host";
         l->argv[n++] = l->hosts;
     }
+    if (l->network[0])
+        for (size_t i = 0; i < 2; i++) {
+            l->argv[n++] = "--mca";
+            l->argv[n++] = i ? "oob_tcp_if_include" : "btl_tcp_if_include";
+            l->argv[n++] = l->network;
+        }
     if (several_hosts(o)) {
         l->argv[n++] = "--map-by"; /* rank 0 and the last worker share the first host */
         l->argv[n++] = "node";

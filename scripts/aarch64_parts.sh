@@ -199,7 +199,7 @@ arm_torch() {
 arm_models() {
     local want=${SAVBENCH_TORCH_CPU:-torch==2.8.0} build=$dir/build-models midr=$sysroot/sys/devices/system/cpu/cpu0/regs/identification
     local options=(run --split-dir "$VB_ROOT/data" --models edgetam --prompts point --image-size 256 --checkpoint "$VB_ROOT/data/edgetam_shapes.pt" --dtype float32
-        --device cpu --limit-videos 1 --max-clip-frames 3 --warmup-frames 0 --workers 1 --threads 1 --save-masks all --quiet)
+        --device cpu --limit-videos 1 --max-clip-frames 9 --warmup-frames 0 --workers 1 --threads 1 --save-masks all --quiet)
     if [ "$(cat "$dir/torch-cpu/.want" 2> /dev/null)" != "$want" ]; then
         rm -rf "$dir/torch-cpu" && mkdir -p "$dir/torch-cpu" && arm_fetch "$dir/torch-cpu" "$want" && printf '%s\n' "$want" > "$dir/torch-cpu/.want" || return 3
     fi

@@ -37,6 +37,7 @@ have_cmake() { have_command cmake && deps_at_least "$(cmake --version | sed -n '
 have_cc() { have_command "${CC:-cc}"; }
 have_cxx() { have_command "${CXX:-c++}"; }
 have_venv() { have_command python3 && python3 -c 'import ensurepip, venv' 2> /dev/null; }
+have_libc_symbols() { [ -d /usr/lib/debug/.build-id ]; }
 have_python_with() { "$(deps_test_python)" -c 'import h5py, numpy' 2> /dev/null; }
 
 # The probe, the Debian/Ubuntu package that brings it, and its name elsewhere.
@@ -60,6 +61,7 @@ have_venv|python3-venv|Python 3 with venv
 '
 DEPS_TESTS='
 have_python_with|python3-h5py python3-numpy|h5py and NumPy for Python 3 (golden tests)
+have_libc_symbols|libc6-dbg|symbols of the C library (leak checks: what Open MPI leaves is told by them)
 have_command rsync|rsync|rsync (tests of sync, hosts)
 have_command ip|iproute2|ip (tests of hosts, Slurm)
 '

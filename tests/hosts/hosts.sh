@@ -46,7 +46,10 @@ hosts_start() { # hosts_start FOLDER NAME...: FOLDER holds what the test itself 
         done
         ip link add "port$n" type veth peer name eth0 netns $!
         ip link set "port$n" master switch up
-        nsenter --target $! --net sh -c "ip link set lo up; ip addr add 10.77.0.$n/24 dev eth0; ip link set eth0 up"
+        # Every Jetson has such a bridge, each with this very address.
+        nsenter --target $! --net sh -c "ip link set lo up; ip addr add 10.77.0.$n/24 dev eth0; ip link set eth0 up
+            ip link add l4tbr0 type bridge; ip link add usb0 type veth peer name usb1; ip link set usb0 master l4tbr0 up; ip link set usb1 up
+            ip addr add 192.168.55.1/24 dev l4tbr0; ip link set l4tbr0 up"
     done
     # A fresh environment and one string for the far shell, as ssh does it.
     AGENT=$H/agent
@@ -85,6 +88,7 @@ host_kill() {
 
 hosts_stop() {
     for pid in "${H:-/nonexistent}"/*.pid; do
-        kill -KILL "$(cat "$pid")" 2>/dev/null || : # a frozen one too; one that is gone already is no reason to leave the others
+        # A frozen one too; one that is gone must not end the trap, or the next one's `sleep` keeps the test's output open.
+        [ ! -f "$pid" ] || kill -KILL "$(cat "$pid")" 2>/dev/null || :
     done
 }

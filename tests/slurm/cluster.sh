@@ -61,16 +61,21 @@ EOF
     wait_until 30 nodes_idle || { sinfo -N -l; cat "$S"/log/*.log; exit 3; }
 }
 
-node_start() { slurmd -N "node$1" -f "$SLURM_CONF" || exit 3; }
+node_start() {
+    slurmd -N "node$1" -f "$SLURM_CONF" && return
+    # It ends without them whether they are used or not: in a bare chroot, say.
+    ! grep -q 'initialize cgroup' "$S/log/slurmd.node$1.log" || { echo "skipped: slurmd finds no cgroups that it takes"; exit 77; }
+    tail "$S/log/slurmd.node$1.log"
+    exit 3
+}
 nodes_idle() { [ "$(sinfo -h -N -o %T | grep -c '^idle$')" = 2 ]; }
 
 cluster_stop() {
     [ -n "${S:-}" ] || return 0
-    daemons=$(cat "$S"/run/*.pid 2>/dev/null) # they remove these files before they are gone
-    kill $daemons 2>/dev/null
+    daemons=$(cat "$S"/run/*.pid 2>/dev/null) || : # they remove these files before they are gone
+    kill $daemons 2>/dev/null || :
     sleep 0.5
-    kill -9 $daemons 2>/dev/null
-    return 0
+    kill -9 $daemons 2>/dev/null || :
 }
 
 job_state() { scontrol show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p' | sort -u | tr '\n' ' '; }

@@ -220,27 +220,29 @@ static void each_broken_file_leaves_no_wrong_number(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof boards / sizeof *boards; i++) {
-        static char paths[MOST_FILES][160];
-        int n = tree_paths(paths, MOST_FILES, boards[i].tree);
+        static tree_file files[MOST_FILES];
+        int n = tree_files(files, MOST_FILES, boards[i].tree);
+        char root[256];
+        reading before, now;
 
+        tree_make(root, boards[i].tree);
+        take(&before, root);
         for (int p = 0; p < n; p++)
             for (size_t h = 0; h < sizeof how / sizeof *how; h++) {
-                char root[256];
-                reading before, now;
-
-                tree_make(root, boards[i].tree);
-                take(&before, root);
-                tree_set(root, paths[p], NULL);
+                tree_set(root, files[p].path, NULL);
                 if (how[h])
-                    tree_set(root, paths[p], how[h]);
+                    tree_set(root, files[p].path, how[h]);
                 take(&now, root);
-                no_other_numbers(&now, &before, boards[i].tree, paths[p], how[h] ? how[h] : "missing");
+                no_other_numbers(&now, &before, boards[i].tree, files[p].path, how[h] ? how[h] : "missing");
                 n_untold += isnan(now.watts);
                 n_tried++;
-                vb_sensors_close(&before.s);
                 vb_sensors_close(&now.s);
-                tree_remove(root);
+                if (how[h])
+                    tree_set(root, files[p].path, NULL);
+                tree_set(root, files[p].path, files[p].content);
             }
+        vb_sensors_close(&before.s);
+        tree_remove(root);
     }
     print_message("%d broken files; with %d of them the machine's power is not told\n", n_tried, n_untold);
     assert_true(n_tried > 400);

@@ -79,15 +79,17 @@ void tree_make(char root[256], const char *name)
     fclose(f);
 }
 
-int tree_paths(char (*paths)[160], int most, const char *name)
+int tree_files(tree_file *files, int most, const char *name)
 {
     char line[512];
+    const char *content;
     FILE *f = open_board(name);
     int n = 0;
 
-    while (next_file(line, f)) {
-        assert_true(n < most && strlen(line) < sizeof *paths);
-        strcpy(paths[n++], line);
+    while ((content = next_file(line, f))) {
+        assert_true(n < most && strlen(line) < sizeof files->path && strlen(content) < sizeof files->content);
+        strcpy(files[n].path, line);
+        strcpy(files[n++].content, content);
     }
     fclose(f);
     return n;

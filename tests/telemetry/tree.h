@@ -6,8 +6,11 @@
 void tree_make(char root[256], const char *name);
 /* Writes one file of it anew; content NULL removes it. */
 void tree_set(const char *root, const char *path, const char *content);
+typedef struct {
+    char path[160], content[256];
+} tree_file;
 /* The files of boards/NAME.tree; returns how many, at most `most`. */
-int tree_paths(char (*paths)[160], int most, const char *name);
+int tree_files(tree_file *files, int most, const char *name);
 void tree_remove(const char *root);
 
 #endif

@@ -2,7 +2,7 @@
 #include "lanes.hpp"
 
 #ifdef VB_HAVE_CUDA
-#include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -20,8 +20,14 @@ struct Lane::Scope::Guard {
   c10::cuda::CUDAStreamGuard guard;
   explicit Guard(c10::cuda::CUDAStream stream) : guard(stream) {}
 };
+// Not ATen's: its header takes cuBLAS's, cuSPARSE's and cuSOLVER's along, which a machine with a wheel alone may lack.
 struct Moment::Event {
-  at::cuda::CUDAEvent event; // without a time: cheaper to wait for
+  cudaEvent_t event = nullptr; // made on the device of its first mark; without a time: cheaper to wait for
+  ~Event()
+  {
+    if (event)
+      (void)cudaEventDestroy(event);
+  }
 };
 
 Lane::Lane(at::Device device, Kind kind)
@@ -48,20 +54,25 @@ Moment::Moment(at::Device device) : event_(device.is_cuda() ? std::make_unique<E
 
 void Moment::mark()
 {
-  if (event_)
-    event_->event.record(c10::cuda::getCurrentCUDAStream());
+  if (!event_)
+    return;
+  const c10::cuda::CUDAStream stream = c10::cuda::getCurrentCUDAStream();
+  const c10::cuda::CUDAGuard here(stream.device_index());
+  if (!event_->event)
+    C10_CUDA_CHECK(cudaEventCreateWithFlags(&event_->event, cudaEventDisableTiming));
+  C10_CUDA_CHECK(cudaEventRecord(event_->event, stream));
 }
 
 void Moment::hold() const
 {
-  if (event_ && event_->event.isCreated())
-    event_->event.block(c10::cuda::getCurrentCUDAStream());
+  if (event_ && event_->event)
+    C10_CUDA_CHECK(cudaStreamWaitEvent(c10::cuda::getCurrentCUDAStream(), event_->event, 0));
 }
 
 void Moment::wait() const
 {
-  if (event_ && event_->event.isCreated())
-    event_->event.synchronize();
+  if (event_ && event_->event)
+    C10_CUDA_CHECK(cudaEventSynchronize(event_->event));
 }
 
 #else
