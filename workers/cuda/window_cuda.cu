@@ -1,9 +1,8 @@
 /* Attention within windows; see window_cuda.h.
  *
  * A block takes some windows of a head each ("items"), or, where these would leave the device idle, a part of the queries
- * of one: their keys and values lie in shared memory whole, and a warp goes
- * over 16 queries at a time with a running maximum and sum over 32 keys each (Dao, FlashAttention-2), so that scores
- * never leave registers. */
+ * of one: their keys and values lie in shared memory whole, and a warp goes over 16 queries at a time with a running
+ * maximum and sum over 32 keys each (Dao, FlashAttention-2), so that scores never leave registers. */
 #include "window_cuda.h"
 
 #include "fragments.cuh"
