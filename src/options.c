@@ -181,6 +181,7 @@ static const vb_opt table[] = {
     VB_ROW_INT(vb_options, warmup_frames, -1, 1000, "warmup-frames", NULL, "N", "frames tracked and thrown away before each trial; -1 (default): until their times fall no more, on CUDA after every\nshape of a frame's work has its graph; at most 30 s", .fixed = false),
     VB_ROW_INT(vb_options, batch_frames, 0, 256, "batch-frames", NULL, "N", "offline: frames in one pass of the image encoder (default 0: 8 on CUDA, 1 on a CPU)", .fixed = true),
     {.name = "eager", .help = "CUDA: as libtorch alone would: kernels launched one by one, none of ours, attention by its choice; no graphs, nothing measured", .type = VB_OPT_FLAG, .offset = offsetof(vb_options, eager), .fixed = true},
+    {.name = "repeatable", .help = "CUDA: attention by libtorch's choice, not the fastest as measured by each engine anew: the same bits in every run", .type = VB_OPT_FLAG, .offset = offsetof(vb_options, repeatable), .fixed = true},
     VB_ROW_TEXT(vb_options, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
     VB_ROW_TEXT(vb_options, devices, "devices", NULL, "LIST", "CUDA devices that engines may use, in that order: 0,2 (default: every visible one)"),
     VB_ROW_INT(vb_options, ranks_per_device, 1, 64, "ranks-per-device", NULL, "N", "engines that may share one device (default 1: a rank without a device of its own is refused)", .fixed = false),

@@ -52,6 +52,7 @@ typedef struct {
     int warmup_frames;  /* tracked and thrown away before each trial; -1: by device */
     int batch_frames;   /* offline: frames in one pass of the image encoder; 0: by device */
     bool eager;         /* CUDA: no graphs and no kernels of ours */
+    bool repeatable;    /* CUDA: attention by libtorch's choice, not measured */
     bool retry_failed, quiet;
 
     /* made from the lists above */

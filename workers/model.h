@@ -39,6 +39,7 @@ typedef struct {
     size_t n_fills;
     int threads; /* CPU threads, 0: libtorch's choice */
     bool eager; /* CUDA: as libtorch alone would, kernels launched one by one, none of ours, attention by its choice; nothing is captured or measured */
+    bool repeatable; /* CUDA: attention by libtorch's choice too, but with our kernels and graphs: the same bits in every run */
     bool holes_on_cpu; /* holes and sprinkles are the CPU code's affair though vb_backend_hole_filling says "cuda" */
 } vb_model_config;
 

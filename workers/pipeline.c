@@ -356,7 +356,7 @@ static vb_status hold_setup(vb_pipeline *p, const vb_setup *setup, vb_err *err)
     char checkpoint[PATH_MAX];
     vb_model_config config = {.model = setup->model, .image_size = setup->image_size, .device = p->device,
                               .checkpoint = checkpoint, .threads = p->threads,
-                              .eager = p->options.eager, .holes_on_cpu = p->options.postprocess == VB_POST_CPU};
+                              .eager = p->options.eager, .repeatable = p->options.repeatable, .holes_on_cpu = p->options.postprocess == VB_POST_CPU};
     vb_status st;
 
     /* The prompt is no matter of weights: only a change of model or size loads anew. */

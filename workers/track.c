@@ -32,7 +32,7 @@ typedef struct {
     const char *model_word, *checkpoint, *frames_dir, *dtype, *bank, *frame_order, *masks_dir, *overlay_dir, *dump_path, *device;
     int image_size, limit_frames, fill_hole_area, sprinkle_area, threads;
     int postprocess, objects_how; /* vb_postprocess, vb_objects */
-    bool dump_trace, non_overlap, eager;
+    bool dump_trace, non_overlap, eager, repeatable;
     int n_fills;
     vb_weight_fill fills[MAX_FILLS];
     char *fill_keys[MAX_FILLS]; /* owned */
@@ -138,6 +138,7 @@ static const vb_opt table[] = {
     VB_ROW_CALL(set_post, NULL, "postprocess", NULL, "WHICH", "implementation of hole filling and sprinkle removal: auto (default: cuda where it can), cuda, cpu, off", .fixed = false),
     VB_ROW_CALL(set_objects, NULL, "objects", NULL, "HOW", "together (default): as many objects in one pass as the model takes; separate: one by one", .fixed = false),
     VB_ROW_FLAG(vb_track, eager, "eager", NULL, "CUDA: as libtorch alone would: kernels launched one by one, none of ours, attention by its choice; no graphs, nothing measured"),
+    VB_ROW_FLAG(vb_track, repeatable, "repeatable", NULL, "CUDA: attention by libtorch's choice, not the fastest as measured anew: the same bits in every run"),
     VB_ROW_FLAG(vb_track, non_overlap, "non-overlap", NULL, "each pixel to the object of the greatest logit alone (default: masks may overlap)"),
     VB_ROW_CALL(set_weight, NULL, "weight", NULL, "KEY=VALUE", "fill one tensor with a constant; may repeat", .fixed = false),
     VB_ROW_TEXT(vb_track, masks_dir, "masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them"),
@@ -432,6 +433,7 @@ static vb_status track(vb_track *t, vb_err *err)
         return st;
     config.holes_on_cpu = t->postprocess == VB_POST_CPU;
     config.eager = t->eager;
+    config.repeatable = t->repeatable;
     if (info->checkpoint && !t->checkpoint)
         return vb_fail(err, VB_EARG, "--checkpoint is missing: a file such as %s, or seed:N", info->checkpoint);
     config.model = info->name;

@@ -3,11 +3,12 @@
 
   eager_masks.py --savbench FILE [--models edgetam,sam2.1_t] [--dtypes float32,bfloat16] [--frames N] [--size 1024]
 
-Each model tracks a bundled clip from mask prompts, EdgeTAM by the bundled checkpoint, others by seeded weights: as always (graphs), with its kernels
-launched one by one but the same (a probe: --dump), and as libtorch alone would (--eager). Printed are the mean and the least IoU of all masks
-of the first with each of the others, and of the first and the last with --eager's in float32: in half dtypes tracking carries every rounding on, so
-that two ways of rounding come as far apart as each is from float32. Limits: graphs or none 0.9999 in float32 and tf32, 0.999 in half
-dtypes; fused or not the same in float32, else no farther from float32 than --eager is, by 0.002. Exit code: 0 all hold, 1 not, 3 savbench failed.
+Each model tracks a bundled clip from mask prompts, EdgeTAM by the bundled checkpoint, others by seeded weights: as always (graphs), as libtorch
+alone would (--eager), and, each object by itself and with --repeatable's attention, with graphs and with the same kernels launched one by one (a
+probe: --dump). Printed are the mean and the least IoU of all masks of the last two, of the first two, and of these with --eager's in float32: in
+half dtypes tracking carries every rounding on, so that two ways of rounding come as far apart as each is from float32. Limits: graphs or none
+0.9999 in float32 and tf32, 0.999 in half dtypes; fused or not the same in float32, else no farther from float32 than --eager is, by 0.002. Exit
+code: 0 all hold, 1 not, 3 savbench failed.
 """
 import argparse
 import os
@@ -59,12 +60,13 @@ def main():
             exact = os.path.join(work, "exact")
             track(a, model, "float32", exact, "--eager")
             for dtype in a.dtypes.split(","):
-                ways = {way: os.path.join(work, f"{dtype}-{way}") for way in ("graphs", "one_by_one", "eager")}
-                track(a, model, dtype, ways["graphs"])
-                track(a, model, dtype, ways["one_by_one"], "--dump", os.path.join(work, "dump.h5"))
-                track(a, model, dtype, ways["eager"], "--eager")
+                ways = {"graphs": [], "eager": ["--eager"], "alone": ["--objects", "separate", "--repeatable"]}
+                ways["one_by_one"] = ways["alone"] + ["--dump", os.path.join(work, "dump.h5")]
+                for way, options in ways.items():
+                    ways[way] = os.path.join(work, f"{dtype}-{way}")
+                    track(a, model, dtype, ways[way], *options)
                 pairs = {name: list(ious(one, other)) for name, one, other in (
-                    ("without graphs", ways["graphs"], ways["one_by_one"]), ("libtorch alone", ways["graphs"], ways["eager"]),
+                    ("without graphs", ways["alone"], ways["one_by_one"]), ("libtorch alone", ways["graphs"], ways["eager"]),
                     ("float32", ways["graphs"], exact), ("libtorch alone to float32", ways["eager"], exact))}
                 mean = {name: sum(found) / len(found) for name, found in pairs.items()}
                 half = dtype.endswith("16")

@@ -54,6 +54,7 @@ void check_mask_map(Report &r);
 void check_recall(Report &r);
 void check_mlp(Report &r);
 void check_window_attention(Report &r);
+void check_cross_attention(Report &r);
 void check_tokens(Report &r);
 void check_pick(Report &r);
 void check_fused_product(Report &r);

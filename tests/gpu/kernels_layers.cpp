@@ -1,6 +1,8 @@
 // Kernels inside the network: sums and layer norms, norm and GELU of maps, merged attention, depthwise convolutions.
 #include "kernels_cases.hpp"
 
+#include <cuda_runtime_api.h>
+
 #include <cmath>
 
 namespace {
@@ -192,7 +194,7 @@ void check_depthwise(Report &r)
     int64_t b, c, h, w, kernel, stride;
   } shapes[] = {{1, 48, 256, 256, 3, 1}, {1, 96, 128, 128, 3, 1}, {1, 192, 64, 64, 3, 1}, {1, 384, 32, 32, 3, 1}, {1, 48, 256, 256, 3, 2}, {1, 96, 128, 128, 3, 2},
                 {1, 192, 64, 64, 3, 2},  {1, 256, 64, 64, 7, 1},  {16, 256, 64, 64, 7, 1}, {2, 256, 32, 32, 7, 1}, {3, 4, 5, 3, 3, 1},     {2, 8, 7, 9, 3, 2},
-                {1, 12, 1, 1, 7, 1},     {1, 8, 13, 2, 7, 1}};
+                {1, 12, 1, 1, 7, 1},     {1, 8, 13, 2, 7, 1},     {8, 48, 256, 256, 3, 1}, {8, 96, 128, 128, 3, 1}, {8, 192, 64, 64, 3, 1}, {3, 32, 97, 101, 3, 1}};
   for (const auto &s : shapes)
     for (at::ScalarType dtype : dtypes) {
       const Tensor x = map_on_gpu(s.b, s.c, s.h, s.w, dtype);
@@ -333,5 +335,44 @@ void check_window_attention(Report &r)
       r.compare(name + ", NaN", seen.isnan().to(at::kFloat), exact(q, strange, v).isnan().to(at::kFloat), 0);
       if (s.n >= 16)
         r.time(name, [&] { kernels::window_attention(q, k, v); }, [&] { at::_scaled_dot_product_flash_attention(q, k, v); });
+    }
+}
+
+void check_cross_attention(Report &r)
+{
+  const auto hopper = [] {
+    int major = 0, minor = 1;
+    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
+           cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess && major == 9 && minor == 0;
+  };
+  // a full bank of SAM 2 and of EdgeTAM at 1024, several objects, lengths that fill neither a block nor a tile; keys from
+  // within longer rows
+  const struct {
+    int64_t objects, queries, keys, parts;
+  } shapes[] = {{1, 4096, 28736, 4}, {1, 4096, 3648, 4}, {16, 4096, 3648, 1}, {3, 1024, 7232, 8}, {2, 100, 130, 1}, {1, 1, 128, 1}, {1, 129, 1025, 3}};
+  for (const auto &s : shapes)
+    for (at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
+      const Tensor q = on_gpu({s.objects, 1, s.queries, 256}, dtype), k = on_gpu({s.objects, s.keys, 320}, dtype).slice(2, 64).unsqueeze(1),
+                   v = on_gpu({s.objects, 1, s.keys, 64}, dtype);
+      const std::string name = "bank " + shape_of(q) + ", " + std::to_string(s.keys) + " keys in " + std::to_string(s.parts) + " parts";
+      if (!kernels::takes_cross(q, k, v, s.parts)) {
+        r.compare(name + " are taken on 9.0", at::full({1}, hopper() ? 0.0 : 1.0), at::ones({1}), 0);
+        continue;
+      }
+      Tensor want = at::empty({s.objects, 1, s.queries, 64}, q.options());
+      const auto exact = [&](int64_t object, const Tensor &b) {
+        const auto one = [&](const Tensor &t) { return t.narrow(0, object, 1).to(at::kFloat); };
+        return std::get<0>(at::_scaled_dot_product_attention_math(one(q), one(b), one(v)));
+      };
+      for (int64_t i = 0; i < s.objects; i++)
+        want.narrow(0, i, 1).copy_(exact(i, k));
+      r.compare(name, kernels::cross_attention(q, k, v, s.parts), want, rounding(dtype));
+      Tensor strange = k.clone();
+      strange[0][0][s.keys - 1][0] = NAN; // all of that object's queries see it, no other object's
+      const Tensor seen = kernels::cross_attention(q, strange, v, s.parts).isnan().to(at::kFloat);
+      r.compare(name + ", NaN", seen.flatten(1).amin(1), at::arange(s.objects, seen.options()).eq(0).to(at::kFloat), 0);
+      r.compare(name + ", NaN alone", seen.flatten(1).amax(1), at::arange(s.objects, seen.options()).eq(0).to(at::kFloat), 0);
+      if (s.queries == 4096)
+        r.time(name, [&] { kernels::cross_attention(q, k, v, s.parts); }, [&] { at::_scaled_dot_product_cudnn_attention(q, k, v, {}, false); });
     }
 }

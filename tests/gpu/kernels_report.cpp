@@ -25,6 +25,7 @@ const std::vector<Group> groups = {
     {"recall", check_recall},
     {"MLP", check_mlp},
     {"attention in windows", check_window_attention},
+    {"attention to the memory bank", check_cross_attention},
     {"decoder tokens", check_tokens},
     {"choice of a mask", check_pick},
     {"products by cuBLASLt", check_fused_product},

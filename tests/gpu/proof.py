@@ -14,7 +14,7 @@ import sys
 KERNELS = {
     "flash": re.compile(r"flash_fwd(_splitkv)?_kernel|FlashAttnFwd"),
     "cudnn": re.compile(r"cudnn.*(sdpa|flash|fmha|attention).*", re.I),
-    "fused": re.compile(r"\battend<"),
+    "fused": re.compile(r"\battend(_to_bank)?<"),
     "efficient": re.compile(r"fmha_cutlassF|AttentionKernel"),
 }
 

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 typedef struct {
-    int n, h, w, channels; /* of x; channels a multiple of 4 */
+    int n, h, w, channels; /* of x; channels a multiple of 4, fewer than 2^31 values a map */
     int kernel, stride;    /* 3 with stride 1 or 2, 7 with stride 1; padding is kernel / 2 */
 } vb_cuda_depthwise_shape;
 

@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(THREADS) excite(T *out, const T *x, const floa
   put_together(mean, shared, sums + (size_t)blockIdx.y * (size_t)s.parts * (size_t)s.channels, s);
   make_gates(gates, hidden, mean, down, down_bias, up, up_bias, s);
 
-  // Some fours of a pixel's channels at a time: all loads ahead of the stores, as out may be x.
+  // Some fours of a pixel's channels at a time: all loads ahead of the stores, as out may be x, and in no branch, where each would be waited for.
   const int64_t n = (int64_t)s.pixels * s.fours, first = (int64_t)blockIdx.x * THREADS + threadIdx.x;
   const int step = (int)gridDim.x * THREADS, turn = step % s.fours;
   x += (size_t)blockIdx.y * (size_t)n * 4;
@@ -121,8 +121,7 @@ __global__ void __launch_bounds__(THREADS) excite(T *out, const T *x, const floa
   for (int64_t i = first; i < n; i += (int64_t)step * AT_ONCE) {
     float4 v[AT_ONCE];
     for (int k = 0; k < AT_ONCE; k++)
-      if (i + (int64_t)k * step < n)
-        v[k] = load4(x + (i + (int64_t)k * step) * 4);
+      v[k] = load4(x + min(i + (int64_t)k * step, n - 1) * 4);
     for (int k = 0; k < AT_ONCE; k++) {
       const float4 gate = load4(gates + four * 4);
       if (i + (int64_t)k * step < n)

@@ -1,10 +1,13 @@
 /* Mask to maps; see mask_map_cuda.h.
  *   first  a block makes a tile of the map: the scaled mask under it goes to shared memory once, then a thread takes a pixel
  *   next   LANES neighbouring threads share a pixel's channels, each for two pixels of a row, so that a weight read from
- *          shared memory serves twice; norms are sums over these threads */
+ *          shared memory serves twice; norms are sums over these threads
+ *   next_by_products  16 to 64 channels in half precision: a warp takes 16 pixels, whose 16 channels under a tap are one step
+ *          of a matrix product */
 #include "mask_map_cuda.h"
 
-#include "vectors.cuh"
+#include "fragments.cuh"
+#include "gelu_formula.h"
 
 #include <math.h>
 
@@ -17,6 +20,7 @@ using vb_cuda::store4;
 constexpr int TILE = 16, THREADS = TILE * TILE; // first
 constexpr int NEXT_THREADS = 128;
 constexpr int PIXELS = 2; // of a thread
+constexpr int PRODUCT_THREADS = 256;
 
 struct Shape {
   int n, h, w; // of the input
@@ -157,6 +161,72 @@ template <class T, int IN, int OUT, int LANES> __global__ void __launch_bounds__
   }
 }
 
+template <class T> __global__ void __launch_bounds__(PRODUCT_THREADS) next_by_products(T *out, const T *__restrict__ x, vb_cuda_down d, Shape s)
+{
+  constexpr int IN = 16, OUT = 64, TAPS = 9, EIGHTS = OUT / 8;
+  __shared__ unsigned weight[TAPS * EIGHTS * 2 * 32]; // as the lanes take them: fragments.cuh
+  for (int i = (int)threadIdx.x; i < TAPS * EIGHTS * 2 * 32; i += PRODUCT_THREADS) {
+    const int lane = i % 32, channel = i / (2 * 32 * EIGHTS) * IN + i / 32 % 2 * 8 + lane % 4 * 2, column = i / (2 * 32) % EIGHTS * 8 + lane / 4;
+    weight[i] = vb_cuda::pair<T>(d.weight_dev[channel * OUT + column], d.weight_dev[(channel + 1) * OUT + column]);
+  }
+  __syncthreads();
+  const int lane = (int)threadIdx.x % 32, in_group = lane % 4, to_h = s.h / 2, to_w = s.w / 2;
+  const int64_t pixels = (int64_t)s.n * to_h * to_w, first = ((int64_t)blockIdx.x * PRODUCT_THREADS + threadIdx.x) / 32 * 16 + lane / 4;
+  const T *from[2];
+  int top[2], left[2];
+  for (int half = 0; half < 2; half++) {
+    const int64_t pixel = min(first + half * 8, pixels - 1), row = pixel / to_w;
+    top[half] = (int)(row % to_h) * 2 - 1;
+    left[half] = (int)(pixel - row * to_w) * 2 - 1;
+    from[half] = x + (size_t)(row / to_h) * (size_t)s.h * (size_t)s.w * IN + in_group * 2;
+  }
+  float v[EIGHTS][4];
+#pragma unroll
+  for (int n = 0; n < EIGHTS; n++)
+    v[n][0] = v[n][2] = d.bias_dev[n * 8 + in_group * 2], v[n][1] = v[n][3] = d.bias_dev[n * 8 + in_group * 2 + 1];
+  unsigned a[TAPS][4];
+#pragma unroll
+  for (int tap = 0; tap < TAPS; tap++)
+#pragma unroll
+    for (int r = 0; r < 4; r++) { // loaded in any case: in a branch it would be waited for
+      const int half = r % 2, y = top[half] + tap / 3, at_y = min(max(y, 0), s.h - 1), ix = left[half] + tap % 3, at_x = min(max(ix, 0), s.w - 1);
+      const unsigned two = *reinterpret_cast<const unsigned *>(from[half] + ((size_t)at_y * (size_t)s.w + (size_t)at_x) * IN + r / 2 * 8);
+      a[tap][r] = y == at_y && ix == at_x ? two : 0;
+    }
+#pragma unroll
+  for (int tap = 0; tap < TAPS; tap++)
+#pragma unroll
+    for (int n = 0; n < EIGHTS; n++) {
+      const unsigned *b = weight + (tap * EIGHTS + n) * 2 * 32 + lane;
+      vb_cuda::multiply(v[n], a[tap], b[0], b[32], (T *)nullptr);
+    }
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    float sum = 0, squares = 0;
+#pragma unroll
+    for (int n = 0; n < EIGHTS; n++)
+      sum += v[n][2 * half] + v[n][2 * half + 1];
+    const float mean = over_lanes<4>(sum) / OUT;
+#pragma unroll
+    for (int n = 0; n < EIGHTS; n++)
+#pragma unroll
+      for (int e = 2 * half; e < 2 * half + 2; e++) {
+        v[n][e] -= mean;
+        squares += v[n][e] * v[n][e];
+      }
+    const float scale = rsqrtf(over_lanes<4>(squares) / OUT + d.eps);
+    if (first + half * 8 >= pixels)
+      continue;
+#pragma unroll
+    for (int n = 0; n < EIGHTS; n++) {
+      const int c = n * 8 + in_group * 2;
+      const float2 w = *reinterpret_cast<const float2 *>(d.norm_weight_dev + c), b = *reinterpret_cast<const float2 *>(d.norm_bias_dev + c);
+      *reinterpret_cast<unsigned *>(out + (first + half * 8) * OUT + c) =
+          vb_cuda::pair<T>(vb_gelu(w.x * (scale * v[n][2 * half]) + b.x), vb_gelu(w.y * (scale * v[n][2 * half + 1]) + b.y));
+    }
+  }
+}
+
 template <class T, int IN, int OUT, int LANES> void queue(T *out, const T *x, const vb_cuda_down &d, Shape s, cudaStream_t stream)
 {
   const int64_t pairs = (int64_t)s.n * (s.h / 2) * ((s.w / 2 + PIXELS - 1) / PIXELS), per_block = NEXT_THREADS / LANES;
@@ -203,6 +273,9 @@ extern "C" vb_status vb_cuda_mask_map_next(void *out_dev, const void *x_dev, vb_
     using T = std::remove_pointer_t<decltype(type)>;
     if (down->in == 4)
       queue<T, 4, 16, 1>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
+    else if constexpr (sizeof(T) == 2)
+      next_by_products<T><<<(unsigned)(((int64_t)n * (h / 2) * (w / 2) + PRODUCT_THREADS / 2 - 1) / (PRODUCT_THREADS / 2)), PRODUCT_THREADS, 0, (cudaStream_t)cuda_stream>>>(
+          (T *)out_dev, (const T *)x_dev, *down, {n, h, w});
     else
       queue<T, 16, 64, 8>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
   });

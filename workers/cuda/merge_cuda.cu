@@ -14,25 +14,29 @@ struct Shape {
   int64_t rows;
 };
 
-template <class T> __global__ void __launch_bounds__(THREADS) merge(T *out, const T *__restrict__ parts, const float *__restrict__ lse, Shape s)
+template <class T, int MAX_PARTS> __global__ void __launch_bounds__(THREADS) merge(T *out, const T *__restrict__ parts, const float *__restrict__ lse, Shape s)
 {
   const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x, row = i / s.fours;
   if (row >= s.rows)
     return;
-  float greatest = -INFINITY;
-  for (int p = 0; p < s.n_parts; p++)
-    greatest = fmaxf(greatest, lse[p * s.rows + row]);
-  float4 sum = {0, 0, 0, 0};
-  float weights = 0;
-  for (int p = 0; p < s.n_parts; p++) {
-    const float own = lse[p * s.rows + row];
-    if (own == -INFINITY) // a part without keys holds nothing to be weighted, NaN perhaps
-      continue;
-    const float weight = expf(own - greatest);
-    const float4 v = vb_cuda::load4(parts + (p * s.rows * s.fours + i) * 4);
-    weights += weight;
-    sum = {sum.x + weight * v.x, sum.y + weight * v.y, sum.z + weight * v.z, sum.w + weight * v.w};
+  float own[MAX_PARTS], greatest = -INFINITY, weights = 0;
+  float4 v[MAX_PARTS], sum = {0, 0, 0, 0};
+#pragma unroll
+  for (int p = 0; p < MAX_PARTS; p++) { // all loads at once: in a branch each would be waited for
+    const int64_t part = min(p, s.n_parts - 1);
+    own[p] = lse[part * s.rows + row];
+    v[p] = vb_cuda::load4(parts + (part * s.rows * s.fours + i) * 4);
   }
+#pragma unroll
+  for (int p = 0; p < MAX_PARTS; p++)
+    greatest = p < s.n_parts ? fmaxf(greatest, own[p]) : greatest;
+#pragma unroll
+  for (int p = 0; p < MAX_PARTS; p++)
+    if (p < s.n_parts && own[p] != -INFINITY) { // a part without keys holds nothing to be weighted, NaN perhaps
+      const float weight = expf(own[p] - greatest);
+      weights += weight;
+      sum = {sum.x + weight * v[p].x, sum.y + weight * v[p].y, sum.z + weight * v[p].z, sum.w + weight * v[p].w};
+    }
   const float scale = weights > 0 || isnan(weights) ? 1.0f / weights : 0.0f;
   vb_cuda::store4(out + i * 4, {sum.x * scale, sum.y * scale, sum.z * scale, sum.w * scale});
 }
@@ -43,7 +47,7 @@ extern "C" vb_status vb_cuda_merge_parts(void *out_dev, const void *parts_dev, c
                                          int dim, void *cuda_stream, vb_err *err)
 {
   const int64_t blocks = (rows * (dim / 4) + THREADS - 1) / THREADS;
-  if (n_parts < 1 || rows < 1 || dim < 4 || dim % 4 != 0 || blocks > INT32_MAX)
+  if (n_parts < 1 || n_parts > VB_CUDA_MERGE_PARTS || rows < 1 || dim < 4 || dim % 4 != 0 || blocks > INT32_MAX)
     return vb_fail(err, VB_ESHAPE, "merge of %d parts of %lld rows with %d channels on the device: sizes that cannot be", n_parts, (long long)rows, dim);
   if (!vb_cuda::aligned(out_dev, 4 * vb_cuda::size_of(dtype)) || !vb_cuda::aligned(parts_dev, 4 * vb_cuda::size_of(dtype)))
     return vb_fail(err, VB_EARG, "merge on the device: rows that are not aligned to four values");
@@ -51,7 +55,8 @@ extern "C" vb_status vb_cuda_merge_parts(void *out_dev, const void *parts_dev, c
   cudaStream_t stream = (cudaStream_t)cuda_stream;
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    merge<T><<<(unsigned)blocks, THREADS, 0, stream>>>((T *)out_dev, (const T *)parts_dev, lse_dev, s);
+    const auto kernel = n_parts <= 2 ? merge<T, 2> : n_parts <= 4 ? merge<T, 4> : merge<T, VB_CUDA_MERGE_PARTS>;
+    kernel<<<(unsigned)blocks, THREADS, 0, stream>>>((T *)out_dev, (const T *)parts_dev, lse_dev, s);
   });
   if (!known)
     return vb_fail(err, VB_EARG, "merge on the device: dtype %d is none", (int)dtype);

@@ -14,6 +14,8 @@
 extern "C" {
 #endif
 
+#define VB_CUDA_MERGE_PARTS 8 /* at most */
+
 /* parts_dev [n_parts, rows, dim] and out_dev [rows, dim] of dtype, lse_dev [n_parts, rows] float32: the natural logarithm
  * of the sum of exponentials of a part's scores. A row is one query of one head; dim is a multiple of 4. Sums are in
  * float32. Where every part's logarithm is -Inf (no key at all) the row is 0. */

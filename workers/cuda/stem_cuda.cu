@@ -2,6 +2,7 @@
  * pixels of a row, so that a weight read serves twice; see stem_cuda.h. */
 #include "stem_cuda.h"
 
+#include "gelu_formula.h"
 #include "vectors.cuh"
 
 namespace {
@@ -13,7 +14,6 @@ constexpr int ROW = EDGE * 3 + 1, FOURS = ROW / 4; // values of a row under the 
 template <class T>
 __global__ void __launch_bounds__(THREADS) stem(T *out, const T *__restrict__ image, const float *__restrict__ weight_dev, const float *__restrict__ bias_dev, int h, int w)
 {
-  using vb_cuda::gelu;
   using vb_cuda::load4;
   using vb_cuda::Wide;
   __shared__ alignas(16) float weight[27 * OUT];
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(THREADS) stem(T *out, const T *__restrict__ im
       for (int k = 0; k < FEW; k++) {
         vb_cuda::store4(wide.v + 4 * k, v[p][c + k]);
         const float4 a = load4(wide.v + 4 * k), b = load4(bias_dev + 4 * (c + k));
-        vb_cuda::store4(wide.v + 4 * k, {gelu(a.x + b.x), gelu(a.y + b.y), gelu(a.z + b.z), gelu(a.w + b.w)});
+        vb_cuda::store4(wide.v + 4 * k, {vb_gelu(a.x + b.x), vb_gelu(a.y + b.y), vb_gelu(a.z + b.z), vb_gelu(a.w + b.w)});
       }
       vb_cuda::store_wide(to + 4 * c, wide);
     }

@@ -22,7 +22,8 @@ const char *backend_name(SdpBackend b)
   case SdpBackend::flash: return "flash";
   case SdpBackend::efficient: return "efficient";
   case SdpBackend::cudnn: return "cudnn";
-  case SdpBackend::fused: return "fused";
+  case SdpBackend::windows:
+  case SdpBackend::cross: return "fused";
   default: return "math";
   }
 }
@@ -34,7 +35,8 @@ const char *op_name(SdpBackend b, bool cuda)
     return cuda ? "aten::_scaled_dot_product_flash_attention" : "aten::_scaled_dot_product_flash_attention_for_cpu";
   case SdpBackend::efficient: return "aten::_scaled_dot_product_efficient_attention";
   case SdpBackend::cudnn: return "aten::_scaled_dot_product_cudnn_attention";
-  case SdpBackend::fused: return "vb::window_attention";
+  case SdpBackend::windows: return "vb::window_attention";
+  case SdpBackend::cross: return "vb::cross_attention";
   default: return "aten::_scaled_dot_product_attention_math";
   }
 }
@@ -127,7 +129,9 @@ std::vector<SdpBackend> rivals(const Tensor &q, const Tensor &k, const Tensor &v
   if (require == VB_FLASH_STRICT)
     return {SdpBackend::flash};
   if (kernels::takes_windows(q, k, v))
-    return {SdpBackend::flash, SdpBackend::cudnn, SdpBackend::fused};
+    return {SdpBackend::flash, SdpBackend::cudnn, SdpBackend::windows};
+  if (kernels::takes_cross(q, k, v, 1))
+    return {SdpBackend::cudnn, SdpBackend::cross};
   return {SdpBackend::flash, SdpBackend::cudnn};
 }
 

@@ -18,7 +18,7 @@ constexpr int64_t most_scores = 16 << 20; // of a part of queries: 64 MiB of flo
 Tensor whole(SdpBackend b, const Tensor &q, const Tensor &k, const Tensor &v)
 {
   switch (b) {
-  case SdpBackend::fused: return kernels::window_attention(q, k, v);
+  case SdpBackend::windows: return kernels::window_attention(q, k, v);
   case SdpBackend::flash:
     return q.is_cuda() ? std::get<0>(at::_scaled_dot_product_flash_attention(q, k, v))
                        : std::get<0>(at::_scaled_dot_product_flash_attention_for_cpu(q, k, v));
@@ -79,10 +79,10 @@ std::vector<int> possible_parts(SdpBackend b, const Tensor &q, const Tensor &k)
     return {(int)std::min(q.size(2), (scores + most_scores - 1) / most_scores)};
   }
   std::vector<int> out = {1};
-  if (b == SdpBackend::fused)
+  if (b == SdpBackend::windows)
     return out;
   for (int parts : {2, 4, 8})
-    if (k.size(2) % parts == 0 && k.size(2) / parts >= fewest_keys && kernels::usable(q.device()))
+    if ((b == SdpBackend::cross || k.size(2) % parts == 0) && k.size(2) / parts >= fewest_keys && kernels::usable(q.device()))
       out.push_back(parts);
   return out;
 }
@@ -113,6 +113,8 @@ double time_of(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor
 
 Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor &v)
 {
+  if (way.backend == SdpBackend::cross)
+    return kernels::cross_attention(q, k, v, way.parts);
   if (way.parts <= 1)
     return whole(way.backend, q, k, v);
   return way.backend == SdpBackend::math ? by_queries(way.parts, q, k, v) : in_parts(way.backend, way.parts, q, k, v);
@@ -137,6 +139,10 @@ SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends,
       continue;
     try {
       t = time_of(way, q, k, v);
+    } catch (const c10::OutOfMemoryError &) {
+      if (&way == &ways[0]) // else a slow way would be taken for want of room: fewer objects in a pass are better
+        throw;
+      continue;
     } catch (const c10::Error &) {
       refused.insert(asked);
       continue;

@@ -5,7 +5,8 @@
 //
 // One object's attention to a full memory bank has too few query tiles to fill a large GPU; parts of the keys fill it,
 // each as a batch entry, and their results are merged by the logarithm of each part's sum of exponentials
-// (FlashDecoding). Hiera's windows are many short sequences, for which we have a kernel (kernels::window_attention). Which way is faster depends on device, dtype and shape, so it is measured.
+// (FlashDecoding). Hiera's windows are many short sequences, and values of the bank are narrower than its keys: for both we have
+// kernels (kernels::window_attention, cross_attention). Which way is faster depends on device, dtype and shape, so it is measured.
 #ifndef VB_TORCH_ATTENTION_WAYS_HPP
 #define VB_TORCH_ATTENTION_WAYS_HPP
 
@@ -13,8 +14,9 @@
 
 namespace vb {
 
-// What F.scaled_dot_product_attention chooses among, the numbers being aten::_fused_sdp_choice's; and our own kernel.
-enum class SdpBackend { math = 0, flash = 1, efficient = 2, cudnn = 3, fused = 100 };
+// What F.scaled_dot_product_attention chooses among, the numbers being aten::_fused_sdp_choice's; and our own
+// kernels, for windows and for the memory bank.
+enum class SdpBackend { math = 0, flash = 1, efficient = 2, cudnn = 3, windows = 100, cross = 101 };
 
 struct SdpWay {
   SdpBackend backend = SdpBackend::math;
@@ -22,7 +24,7 @@ struct SdpWay {
 };
 
 // q [B, heads, n, d], k [B, heads, m, d], v [B, heads, m, e] -> [B, heads, n, e]. Parts are of the queries for math; of
-// the keys, whose number they divide, for flash and cuDNN on a CUDA device.
+// the keys for flash and cuDNN, where they divide their number, and for our own kernel, on a CUDA device.
 Tensor run_way(const SdpWay &way, const Tensor &q, const Tensor &k, const Tensor &v);
 
 // The fastest of the backends with any number of parts, by CUDA events, and its time; given wins ties within 5 %. What

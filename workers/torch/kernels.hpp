@@ -111,6 +111,11 @@ Tensor merge_parts(const Tensor &parts, const Tensor &lse);
 bool takes_windows(const Tensor &q, const Tensor &k, const Tensor &v);
 Tensor window_attention(const Tensor &q, const Tensor &k, const Tensor &v);
 
+// Attention to the memory bank before its values are projected, in half precision, on compute capability 9.0: q [B, 1, n, 256],
+// k [B, 1, m, 256], v [B, 1, m, 64] -> [B, 1, n, 64]; the keys go in parts, which are merged. Only on what takes_cross says.
+bool takes_cross(const Tensor &q, const Tensor &k, const Tensor &v, int64_t parts);
+Tensor cross_attention(const Tensor &q, const Tensor &k, const Tensor &v, int64_t parts);
+
 // Depthwise convolution of channels-last maps, weights held as the kernel takes them.
 class Depthwise {
 public:

@@ -25,5 +25,8 @@ inline bool runs_here(const Tensor &t) { return t.is_cuda() && usable(t.device()
 // To four values, which the kernels take at once
 inline bool aligned(const Tensor &t) { return (uintptr_t)t.data_ptr() % (4 * t.element_size()) == 0; }
 
+// Rows that lie one behind the other, of a dtype and place that the kernels take
+inline bool are_rows(const Tensor &t) { return runs_here(t) && t.is_contiguous() && aligned(t); }
+
 } // namespace vb::kernels
 #endif

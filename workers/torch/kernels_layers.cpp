@@ -7,10 +7,8 @@
 #include "depthwise_cuda.h"
 #include "excite_cuda.h"
 #include "gelu_cuda.h"
-#include "merge_cuda.h"
 #include "mlp_cuda.h"
 #include "norm_cuda.h"
-#include "window_cuda.h"
 #include "pool_cuda.h"
 #endif
 
@@ -19,9 +17,6 @@ namespace vb::kernels {
 #ifdef VB_HAVE_KERNELS_CUDA
 
 namespace {
-
-// Rows for the norm kernel: contiguous, of a dtype and place that it takes
-bool are_rows(const Tensor &t) { return runs_here(t) && t.is_contiguous() && aligned(t); }
 
 vb_cuda_rows rows_of(const Tensor &t) { return t.defined() ? vb_cuda_rows{t.data_ptr(), dtype_of(t)} : vb_cuda_rows{nullptr, VB_FLOAT32}; }
 
@@ -169,56 +164,6 @@ Tensor max_pool(const Tensor &x)
 #endif
   return plain::max_pool(x);
 }
-
-Tensor merge_parts(const Tensor &parts, const Tensor &lse)
-{
-#ifdef VB_HAVE_KERNELS_CUDA
-  if (are_rows(parts) && parts.size(-1) % 4 == 0 && lse.is_contiguous() && lse.scalar_type() == at::kFloat && lse.numel() > 0) {
-    Tensor out = at::empty(parts.sizes().slice(1), parts.options());
-    vb_err err;
-    check(vb_cuda_merge_parts(out.data_ptr(), parts.data_ptr(), lse.data_ptr<float>(), dtype_of(parts), (int)parts.size(0),
-                              lse.numel() / parts.size(0), (int)parts.size(-1), stream_of(parts), &err),
-          err);
-    return out;
-  }
-#endif
-  return plain::merge_parts(parts, lse);
-}
-
-#ifdef VB_HAVE_KERNELS_CUDA
-
-namespace {
-
-vb_cuda_heads heads_of(const Tensor &t) { return {t.data_ptr(), t.stride(0), t.stride(1), t.stride(2)}; }
-
-bool are_heads(const Tensor &t)
-{
-  return t.dim() == 4 && t.stride(3) == 1 && t.stride(0) % 8 == 0 && t.stride(1) % 8 == 0 && t.stride(2) % 8 == 0 && (uintptr_t)t.data_ptr() % 16 == 0;
-}
-
-} // namespace
-
-bool takes_windows(const Tensor &q, const Tensor &k, const Tensor &v)
-{
-  return runs_here(q) && q.element_size() == 2 && k.scalar_type() == q.scalar_type() && v.scalar_type() == q.scalar_type() && q.numel() > 0 && k.sizes() == v.sizes() &&
-         q.size(3) == k.size(3) && are_heads(q) && are_heads(k) && are_heads(v) && vb_cuda_window_takes((int)q.size(2), (int)k.size(2), (int)q.size(3));
-}
-
-Tensor window_attention(const Tensor &q, const Tensor &k, const Tensor &v)
-{
-  Tensor out = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options());
-  const vb_cuda_window window = {(int)q.size(0), (int)q.size(1), (int)q.size(2), (int)k.size(2), (int)q.size(3), heads_of(q), heads_of(k), heads_of(v)};
-  vb_err err;
-  check(vb_cuda_window_attention(out.data_ptr(), dtype_of(q), &window, stream_of(q), &err), err);
-  return out.transpose(1, 2);
-}
-
-#else
-
-bool takes_windows(const Tensor &, const Tensor &, const Tensor &) { return false; }
-Tensor window_attention(const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "attention in windows: this build has no kernels of its own"); }
-
-#endif
 
 Depthwise::Depthwise(const Tensor &weight, const Tensor &bias, int64_t stride)
     : kernel_(weight.size(2)), stride_(stride), given_weight_(weight), given_bias_(bias), weight_(weight.to(at::kFloat).flatten(1).t().contiguous()),

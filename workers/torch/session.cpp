@@ -79,7 +79,8 @@ vb_status session_open(vb_model **out, const vb_model_config *config, vb_err *er
     const at::Device device = resolve(config->device);
     auto m = std::make_unique<vb_model>(*config, device);
     Lane::Scope on(m->lane);
-    m->context.graphs = m->context.attention.measures = !config->eager;
+    m->context.graphs = !config->eager;
+    m->context.attention.measures = !config->eager && !config->repeatable;
     kernels::want(!config->eager);
     m->context.holes_on_device = !config->holes_on_cpu && !strcmp(vb_backend_hole_filling(config->device, nullptr), "cuda");
     build(m.get()); // float32: tells at once whether the checkpoint fits
