@@ -6,7 +6,10 @@
  * its product with the next keys (Shah et al., FlashAttention-3). */
 #include "cross_cuda.h"
 
+#include "copies.cuh"
 #include "warpgroup.cuh"
+
+#if CUDART_VERSION >= 12000 // before, there are neither such products nor such copies
 
 #include <cuda.h>
 #include <math.h>
@@ -16,9 +19,6 @@ namespace {
 constexpr int QUERIES = 128, KEYS = 128, DIM = 256, WIDTH = 64, STAGES = 2; // of a block, of a tile; channels of keys, of values
 constexpr int GROUP = 128, CONSUMERS = QUERIES / 64, SLICE = 64;            // channels of a tile's row that lie side by side: 128 bytes
 constexpr int PIECE = KEYS * SLICE * 2, K_BYTES = DIM / SLICE * PIECE, STAGE_BYTES = K_BYTES + PIECE;
-#ifndef TURNS
-#define TURNS 1
-#endif
 constexpr int SHARED_BYTES = STAGES * STAGE_BYTES + 1024; // swizzled pieces begin at whole kilobytes
 
 struct Launch {
@@ -30,62 +30,38 @@ struct Launch {
 
 #ifdef VB_HAVE_WARPGROUPS
 
-using vb_cuda::shared_address;
+using vb_cuda::wait_for_phase;
 
-struct Barrier {
-  uint64_t state;
-  __device__ unsigned at() const { return shared_address(&state); }
-  __device__ void init(int arrivals) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at()), "r"(arrivals) : "memory"); }
-  __device__ void arrive() { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at()) : "memory"); }
-  __device__ void expect(int bytes) { asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at()), "r"(bytes) : "memory"); }
-  // Until the phase of that parity is over
-  __device__ void wait(int parity)
-  {
-    asm volatile("{.reg .pred p; again: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1; @p bra.uni done; bra.uni again; done:}" ::"r"(at()), "r"(parity) : "memory");
-  }
-};
-
+// In shared memory, from `at` on: a stage's keys and values are there, have been read.
 struct Barriers {
-  Barrier k_there[STAGES], v_there[STAGES], k_read[STAGES], v_read[STAGES];
+  unsigned at;
+  __device__ unsigned k_there(int stage) const { return at + (unsigned)(8 * stage); }
+  __device__ unsigned v_there(int stage) const { return at + (unsigned)(8 * (STAGES + stage)); }
+  __device__ unsigned k_read(int stage) const { return at + (unsigned)(8 * (2 * STAGES + stage)); }
+  __device__ unsigned v_read(int stage) const { return at + (unsigned)(8 * (3 * STAGES + stage)); }
 };
 
 // 128 tokens of an object, 64 channels of each
-__device__ void fetch(unsigned to, const CUtensorMap &map, int channel, int token, int object, Barrier &there)
+__device__ void fetch(unsigned to, const CUtensorMap &map, int channel, int token, int object, unsigned there)
 {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(to), "l"(&map), "r"(channel),
-               "r"(token), "r"(object), "r"(there.at())
+               "r"(token), "r"(object), "r"(there)
                : "memory");
 }
 
-__device__ void produce(const CUtensorMap &keys, const CUtensorMap &values, unsigned tiles, Barriers &b, int first, int n, int object)
+__device__ void produce(const CUtensorMap &keys, const CUtensorMap &values, unsigned tiles, Barriers b, int first, int n, int object)
 {
   for (int i = 0; i < n; i++) {
     const int stage = i % STAGES, parity = i / STAGES % 2 ^ 1, token = (first + i) * KEYS;
     const unsigned to = tiles + (unsigned)(stage * STAGE_BYTES);
-    b.k_read[stage].wait(parity);
-    b.k_there[stage].expect(K_BYTES);
+    wait_for_phase(b.k_read(stage), parity);
+    vb_cuda::arrive_expecting(b.k_there(stage), K_BYTES);
     for (int c = 0; c < DIM / SLICE; c++)
-      fetch(to + (unsigned)(c * PIECE), keys, c * SLICE, token, object, b.k_there[stage]);
-    b.v_read[stage].wait(parity);
-    b.v_there[stage].expect(PIECE);
-    fetch(to + K_BYTES, values, 0, token, object, b.v_there[stage]);
+      fetch(to + (unsigned)(c * PIECE), keys, c * SLICE, token, object, b.k_there(stage));
+    wait_for_phase(b.v_read(stage), parity);
+    vb_cuda::arrive_expecting(b.v_there(stage), PIECE);
+    fetch(to + K_BYTES, values, 0, token, object, b.v_there(stage));
   }
-}
-
-__device__ float over_quad(float v, bool greatest)
-{
-  for (int o = 1; o <= 2; o *= 2) {
-    const float other = __shfl_xor_sync(~0u, v, o);
-    v = greatest ? fmaxf(v, other) : v + other;
-  }
-  return v;
-}
-
-__device__ float power_of_2(float x) // exp2f without its care for results below 2^-126
-{
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
 }
 
 // s = q k' of a tile
@@ -120,14 +96,14 @@ __device__ void exponentials(float (&s)[KEYS / 2], float (&most)[2], float (&sum
 #pragma unroll
     for (int i = 2 * h; i < KEYS / 2; i += 4)
       greatest = fmaxf(greatest, fmaxf(s[i], s[i + 1]));
-    greatest = over_quad(greatest, true); // finite from the first tile on, but for NaN and Inf among the scores
-    shrink[h] = power_of_2((most[h] - greatest) * scale);
+    greatest = vb_cuda::over_quad(greatest, true); // finite from the first tile on, but for NaN and Inf among the scores
+    shrink[h] = vb_cuda::power_of_2((most[h] - greatest) * scale);
     most[h] = greatest;
 #pragma unroll
     for (int i = 2 * h; i < KEYS / 2; i += 4)
 #pragma unroll
       for (int e = i; e < i + 2; e++) {
-        s[e] = power_of_2(s[e] * scale - greatest * scale);
+        s[e] = vb_cuda::power_of_2(s[e] * scale - greatest * scale);
         added += s[e];
       }
     sum[h] = sum[h] * shrink[h] + added;
@@ -141,7 +117,7 @@ template <class T> __device__ void round_to(unsigned (&p)[KEYS / 16][4], const f
     p[i / 4][i % 4] = vb_cuda::pair<T>(s[2 * i], s[2 * i + 1]);
 }
 
-template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barriers &b, int first, int n, int object, int group)
+template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barriers b, int first, int n, int object, int group)
 {
   const vb_cuda_cross &a = l.a;
   const int lane = (int)threadIdx.x % 32, in_group = lane % 4, row = ((int)blockIdx.x * CONSUMERS + group) * 64 + (int)threadIdx.x % GROUP / 32 * 16 + lane / 4;
@@ -149,10 +125,13 @@ template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barr
   unsigned q[DIM / 16][4], p[KEYS / 16][4];
   float s[KEYS / 2], o[WIDTH / 2] = {}, most[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0}, shrink[2];
   const auto tile = [&](int i) { return tiles + (unsigned)(i % STAGES * STAGE_BYTES); };
-  const auto release = [&](Barrier &read) {
+  const auto release = [&](unsigned read) {
     if (lane == 0)
-      read.arrive();
+      vb_cuda::arrive(read);
   };
+  // The warp groups queue their products in turns, so that one's exponentials fall to the other's products.
+  const auto await_turn = [&] { asm volatile("bar.sync %0, %1;" ::"r"(1 + group), "n"(CONSUMERS * GROUP) : "memory"); };
+  const auto pass_turn = [&] { asm volatile("bar.arrive %0, %1;" ::"r"(1 + (group ^ 1)), "n"(CONSUMERS * GROUP) : "memory"); };
 
 #pragma unroll
   for (int c = 0; c < DIM / 16; c++)
@@ -160,41 +139,39 @@ template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barr
     for (int r = 0; r < 4; r++)
       q[c][r] = row + r % 2 * 8 < a.queries ? *reinterpret_cast<const unsigned *>(queries + (row + r % 2 * 8) * a.q.token + c * 16 + in_group * 2 + r / 2 * 8) : 0;
 
-  if (TURNS && group == 1)
-    asm volatile("bar.arrive %0, %1;" ::"r"(1), "n"(CONSUMERS * GROUP) : "memory");
-  b.k_there[0].wait(0);
+  if (group == 1)
+    pass_turn();
+  wait_for_phase(b.k_there(0), 0);
   vb_cuda::begin_products();
   queue_scores<T>(s, q, tile(0));
   vb_cuda::wait_products<0>();
   vb_cuda::settled(s);
-  release(b.k_read[0]);
+  release(b.k_read(0));
   exponentials(s, most, sum, shrink, a.keys - first * KEYS, l.scale, in_group);
   round_to<T>(p, s);
   for (int i = 1; i < n; i++) {
     const int stage = i % STAGES, before = (i - 1) % STAGES;
-    b.k_there[stage].wait(i / STAGES % 2);
-    if (TURNS)
-      asm volatile("bar.sync %0, %1;" ::"r"(1 + group), "n"(CONSUMERS * GROUP) : "memory");
+    wait_for_phase(b.k_there(stage), i / STAGES % 2);
+    await_turn();
     vb_cuda::begin_products();
     queue_scores<T>(s, q, tile(i));
-    b.v_there[before].wait((i - 1) / STAGES % 2);
+    wait_for_phase(b.v_there(before), (i - 1) / STAGES % 2);
     vb_cuda::begin_products();
     queue_values<T>(o, p, tile(i - 1));
-    if (TURNS)
-      asm volatile("bar.arrive %0, %1;" ::"r"(1 + (group ^ 1)), "n"(CONSUMERS * GROUP) : "memory");
+    pass_turn();
     vb_cuda::wait_products<1>();
     vb_cuda::settled(s);
-    release(b.k_read[stage]);
+    release(b.k_read(stage));
     exponentials(s, most, sum, shrink, a.keys - (first + i) * KEYS, l.scale, in_group);
     vb_cuda::wait_products<0>();
     vb_cuda::settled(o);
-    release(b.v_read[before]);
+    release(b.v_read(before));
     round_to<T>(p, s);
 #pragma unroll
     for (int j = 0; j < WIDTH / 2; j++)
       o[j] *= shrink[j / 2 % 2];
   }
-  b.v_there[(n - 1) % STAGES].wait((n - 1) / STAGES % 2);
+  wait_for_phase(b.v_there((n - 1) % STAGES), (n - 1) / STAGES % 2);
   vb_cuda::begin_products();
   queue_values<T>(o, p, tile(n - 1));
   vb_cuda::wait_products<0>();
@@ -202,7 +179,7 @@ template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barr
 
 #pragma unroll
   for (int h = 0; h < 2; h++) {
-    const float whole = over_quad(sum[h], false), scale = 1.0f / whole;
+    const float whole = vb_cuda::over_quad(sum[h], false), scale = 1.0f / whole;
     const int64_t at = ((int64_t)blockIdx.y * a.objects + object) * a.queries + row + h * 8;
     if (row + h * 8 >= a.queries)
       continue;
@@ -221,17 +198,18 @@ template <class T> __global__ void __launch_bounds__((CONSUMERS + 1) * GROUP, 1)
 {
 #ifdef VB_HAVE_WARPGROUPS
   extern __shared__ unsigned char raw[];
-  __shared__ Barriers b;
-  const unsigned tiles = (shared_address(raw) + 1023) & ~1023u;
+  __shared__ uint64_t barriers[4 * STAGES];
+  const Barriers b = {vb_cuda::shared_address(barriers)};
+  const unsigned tiles = (vb_cuda::shared_address(raw) + 1023) & ~1023u;
   const int group = (int)threadIdx.x / GROUP, object = (int)blockIdx.z, n_tiles = (l.a.keys + KEYS - 1) / KEYS;
   const int first = (int)blockIdx.y * n_tiles / l.a.parts, n = ((int)blockIdx.y + 1) * n_tiles / l.a.parts - first;
 
   if (threadIdx.x == 0) {
     for (int i = 0; i < STAGES; i++) {
-      b.k_there[i].init(1);
-      b.v_there[i].init(1);
-      b.k_read[i].init(CONSUMERS * GROUP / 32); // a lane of each warp
-      b.v_read[i].init(CONSUMERS * GROUP / 32);
+      vb_cuda::prepare(b.k_there(i), 1);
+      vb_cuda::prepare(b.v_there(i), 1);
+      vb_cuda::prepare(b.k_read(i), CONSUMERS * GROUP / 32); // a lane of each warp
+      vb_cuda::prepare(b.v_read(i), CONSUMERS * GROUP / 32);
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
@@ -292,10 +270,7 @@ bool fits(const vb_cuda_tokens_of &t) { return vb_cuda::aligned(t.dev, 16) && t.
 
 extern "C" bool vb_cuda_cross_takes(int objects, int queries, int keys, int parts)
 {
-  int device = 0, major = 0, minor = 0;
-  return cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess && major == 9 && minor == 0 && encode_function() && objects >= 1 &&
-         objects <= 65535 && queries >= 1 && parts >= 1 && parts <= 65535 && keys / KEYS >= parts;
+  return vb_cuda::has_warp_groups() && encode_function() && objects >= 1 && objects <= 65535 && queries >= 1 && parts >= 1 && parts <= 65535 && keys / KEYS >= parts;
 }
 
 extern "C" vb_status vb_cuda_cross_attention(void *out_dev, float *lse_dev, vb_dtype dtype, const vb_cuda_cross *a, void *cuda_stream, vb_err *err)
@@ -312,3 +287,14 @@ extern "C" vb_status vb_cuda_cross_attention(void *out_dev, float *lse_dev, vb_d
     return vb_fail(err, VB_ECUDA, "attention to the memory bank on the device: the driver refuses to describe %d keys of %d objects", a->keys, a->objects);
   return dtype == VB_FLOAT16 ? launch<__half>(keys, values, l, (cudaStream_t)cuda_stream, err) : launch<__nv_bfloat16>(keys, values, l, (cudaStream_t)cuda_stream, err);
 }
+
+#else
+
+extern "C" bool vb_cuda_cross_takes(int, int, int, int) { return false; }
+
+extern "C" vb_status vb_cuda_cross_attention(void *, float *, vb_dtype, const vb_cuda_cross *, void *, vb_err *err)
+{
+  return vb_fail(err, VB_ECUDA, "attention to the memory bank on the device: this build is of a CUDA before 12");
+}
+
+#endif

@@ -36,14 +36,33 @@ __device__ inline void multiply(float (&c)[4], const unsigned (&a)[4], unsigned 
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+__device__ inline float power_of_2(float x) // exp2f() takes care of results below 2^-126, which are nothing beside 1
+{
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// Over the four lanes that hold a row
+__device__ inline float over_quad(float v, bool greatest)
+{
+  for (int o = 1; o <= 2; o *= 2) {
+    const float other = __shfl_xor_sync(~0u, v, o);
+    v = greatest ? fmaxf(v, other) : v + other;
+  }
+  return v;
+}
+
+// Both at once, which is one instruction; rounded as put() does
+__device__ inline __half2 rounded(float x, float y, __half *) { return __floats2half2_rn(x, y); }
+__device__ inline __nv_bfloat162 rounded(float x, float y, __nv_bfloat16 *) { return __floats2bfloat162_rn(x, y); }
+
 // Two neighbouring values of a row, in a register and out of it
 template <class T> __device__ unsigned pair(float x, float y)
 {
-  T v[2];
-  put(v[0], x);
-  put(v[1], y);
+  const auto v = rounded(x, y, (T *)nullptr);
   unsigned out;
-  memcpy(&out, v, sizeof out);
+  memcpy(&out, &v, sizeof out);
   return out;
 }
 

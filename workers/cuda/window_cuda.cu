@@ -5,17 +5,21 @@
  * maximum and sum over 32 keys each (Dao, FlashAttention-2), so that scores never leave registers. */
 #include "window_cuda.h"
 
-#include "fragments.cuh"
+#include "copies.cuh"
+#include "window_hopper_cuda.h"
 
 #include <math.h>
 
 namespace {
 
+using vb_cuda::copy_16;
 using vb_cuda::load_matrices;
 using vb_cuda::load_transposed;
 using vb_cuda::multiply;
+using vb_cuda::over_quad;
 using vb_cuda::pair;
 using vb_cuda::shared_address;
+using vb_cuda::wait_for_copies;
 
 constexpr int MAX_KEYS = 256, MAX_WARPS = 8, CHUNK = 32; // keys at a time
 constexpr int MAX_SHARED = 100 * 1024;                   // of a block: two fit on a multiprocessor
@@ -32,15 +36,6 @@ struct Launch {
   float scale; // of scores, for exp2
 };
 
-__device__ float over_quad(float v, bool greatest)
-{
-  for (int o = 1; o <= 2; o *= 2) {
-    const float other = __shfl_xor_sync(~0u, v, o);
-    v = greatest ? fmaxf(v, other) : v + other;
-  }
-  return v;
-}
-
 // Rows of keys or values of an item to shared memory; what is behind the last key or channel is 0.
 template <class T, int D> __device__ void fetch(T *to, const vb_cuda_heads &from, int64_t offset, int keys, int thread, int threads)
 {
@@ -50,7 +45,7 @@ template <class T, int D> __device__ void fetch(T *to, const vb_cuda_heads &from
     const int row = i / PIECES, c = (i - row * PIECES) * 8;
     const bool there = row < keys && c < D;
     const T *source = there ? rows + row * from.token + c : rows;
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to + row * pitch<D> + c)), "l"(source), "r"(there ? 16 : 0) : "memory");
+    copy_16(shared_address(to + row * pitch<D> + c), source, there);
   }
 }
 
@@ -68,7 +63,7 @@ template <class T, int D> __global__ void __launch_bounds__(MAX_WARPS * 32, 2) a
     fetch<T, D>(k, a.k, window * a.k.window + head * a.k.head, a.keys, thread, threads);
     fetch<T, D>(v, a.v, window * a.v.window + head * a.v.head, a.keys, thread, threads);
   }
-  asm volatile("cp.async.wait_all;" ::: "memory");
+  wait_for_copies();
   __syncthreads();
   if (!inside)
     return;
@@ -202,6 +197,8 @@ extern "C" vb_status vb_cuda_window_attention(void *out_dev, vb_dtype dtype, con
                    a->keys, a->heads, a->dim);
   if (!vb_cuda::aligned(out_dev, 16) || !fits(a->q) || !fits(a->k) || !fits(a->v))
     return vb_fail(err, VB_EARG, "attention in windows on the device: values that are not aligned to 16 bytes");
+  if ((dtype == VB_FLOAT16 || dtype == VB_BFLOAT16) && vb_cuda_window_hopper_takes(a))
+    return vb_cuda_window_hopper(out_dev, dtype, a, cuda_stream, err);
   if (dtype == VB_FLOAT16)
     return by_dim((__half *)out_dev, *a, (cudaStream_t)cuda_stream, err);
   if (dtype == VB_BFLOAT16)
