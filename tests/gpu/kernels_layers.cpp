@@ -189,7 +189,6 @@ void check_merge(Report &r)
 
 void check_depthwise(Report &r)
 {
-  at::globalContext().setAllowTF32CuDNN(false);
   const struct {
     int64_t b, c, h, w, kernel, stride;
   } shapes[] = {{1, 48, 256, 256, 3, 1}, {1, 96, 128, 128, 3, 1}, {1, 192, 64, 64, 3, 1}, {1, 384, 32, 32, 3, 1}, {1, 48, 256, 256, 3, 2}, {1, 96, 128, 128, 3, 2},

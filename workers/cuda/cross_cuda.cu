@@ -196,6 +196,7 @@ template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barr
 
 template <class T> __global__ void __launch_bounds__((CONSUMERS + 1) * GROUP, 1) attend_to_bank(const __grid_constant__ CUtensorMap keys, const __grid_constant__ CUtensorMap values, Launch l)
 {
+  vb_cuda::await_kernel_before();
 #ifdef VB_HAVE_WARPGROUPS
   extern __shared__ unsigned char raw[];
   __shared__ uint64_t barriers[4 * STAGES];
@@ -260,7 +261,7 @@ template <class T> vb_status launch(const CUtensorMap &keys, const CUtensorMap &
     return vb_fail(err, VB_ECUDA, "attention to the memory bank on the device: %d bytes of shared memory: %s", SHARED_BYTES, cudaGetErrorString(e));
   }
   const dim3 grid((unsigned)((l.a.queries + QUERIES - 1) / QUERIES), (unsigned)l.a.parts, (unsigned)l.a.objects);
-  attend_to_bank<T><<<grid, (CONSUMERS + 1) * GROUP, SHARED_BYTES, stream>>>(keys, values, l);
+  vb_cuda::queue_kernel(attend_to_bank<T>, grid, (CONSUMERS + 1) * GROUP, SHARED_BYTES, stream, keys, values, l);
   return vb_cuda::launched("attention to the memory bank", err);
 }
 

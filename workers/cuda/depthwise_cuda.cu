@@ -39,6 +39,7 @@ template <class T, int KERNEL, int STRIDE, int ROWS, int COLUMNS>
 __global__ void __launch_bounds__(THREADS)
     convolve(T *__restrict__ out, const T *__restrict__ x, const T *__restrict__ residual, const float *__restrict__ weight, const float *__restrict__ bias, Shape s)
 {
+  vb_cuda::await_kernel_before();
   constexpr bool HOLD = KERNEL == 3; // all weights, and all columns at once: more loads under way
   static_assert(HOLD || COLUMNS == 1, "neighbours need several columns of weights");
   constexpr int DOWN = (ROWS - 1) * STRIDE + KERNEL, ACROSS = (COLUMNS - 1) * STRIDE + KERNEL; // what of the map is read
@@ -102,7 +103,7 @@ template <class T, int KERNEL, int STRIDE, int ROWS, int COLUMNS = 1> void queue
 {
   const int threads = (s.out_w + COLUMNS - 1) / COLUMNS * s.fours;
   const dim3 blocks((unsigned)((threads + THREADS - 1) / THREADS), (unsigned)((s.out_h + ROWS - 1) / ROWS), (unsigned)n);
-  convolve<T, KERNEL, STRIDE, ROWS, COLUMNS><<<blocks, THREADS, 0, stream>>>((T *)a.out, (const T *)a.x, (const T *)a.residual, a.weight, a.bias, s);
+  vb_cuda::queue_kernel(convolve<T, KERNEL, STRIDE, ROWS, COLUMNS>, blocks, THREADS, 0, stream, (T *)a.out, (const T *)a.x, (const T *)a.residual, a.weight, a.bias, s);
 }
 
 // Fewer rows a thread where the map is too small to fill a GPU with tall strips.

@@ -40,6 +40,7 @@ __device__ float product(float4 a, float4 b) { return (a.x * b.x + a.y * b.y) + 
 // A thread takes four channels of every THREADS / fours-th pixel of the part; sums over these threads in shared memory.
 template <class T> __global__ void __launch_bounds__(THREADS) sum_parts(float *sums, const T *__restrict__ x, Shape s)
 {
+  vb_cuda::await_kernel_before();
   __shared__ float4 shared[THREADS];
   const int t = (int)threadIdx.x, side = THREADS / s.fours, four = t % s.fours, first = t / s.fours;
   const int from = (int)((int64_t)s.pixels * blockIdx.x / s.parts), to = (int)((int64_t)s.pixels * (blockIdx.x + 1) / s.parts);
@@ -107,6 +108,7 @@ template <class T>
 __global__ void __launch_bounds__(THREADS) excite(T *out, const T *x, const float *__restrict__ sums, const T *__restrict__ down, const T *__restrict__ down_bias,
                                                   const T *__restrict__ up, const T *__restrict__ up_bias, Shape s)
 {
+  vb_cuda::await_kernel_before();
   __shared__ float4 shared[THREADS];
   alignas(16) __shared__ float mean[MAX_CHANNELS], hidden[MAX_CHANNELS], gates[MAX_CHANNELS];
   put_together(mean, shared, sums + (size_t)blockIdx.y * (size_t)s.parts * (size_t)s.channels, s);
@@ -172,8 +174,8 @@ extern "C" vb_status vb_cuda_excite(void *out_dev, const void *x_dev, vb_dtype d
   const dim3 parts((unsigned)s.parts, (unsigned)s.n), shares((unsigned)s.blocks, (unsigned)s.n);
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    sum_parts<T><<<parts, THREADS, 0, stream>>>(sums, (const T *)x_dev, s);
-    excite<T><<<shares, THREADS, 0, stream>>>((T *)out_dev, (const T *)x_dev, sums, (const T *)down_dev, (const T *)down_bias_dev, (const T *)up_dev,
+    vb_cuda::queue_kernel(sum_parts<T>, parts, THREADS, 0, stream, sums, (const T *)x_dev, s);
+    vb_cuda::queue_kernel(excite<T>, shares, THREADS, 0, stream, (T *)out_dev, (const T *)x_dev, sums, (const T *)down_dev, (const T *)down_bias_dev, (const T *)up_dev,
                                               (const T *)up_bias_dev, s);
   });
   if (!known)

@@ -44,6 +44,7 @@ __device__ float sample(const float *low, int h, int w, float fy, float fx, int 
 
 template <class T> __global__ void __launch_bounds__(THREADS) first(T *out, const float *__restrict__ low, vb_cuda_down d, Shape s, int side, bool binary)
 {
+  vb_cuda::await_kernel_before();
   constexpr int EDGE = 2 * TILE + 1;
   __shared__ float mask[EDGE * EDGE];
   const int to = side / 2, t = (int)threadIdx.x, left = (int)blockIdx.x * TILE, top = (int)blockIdx.y * TILE;
@@ -85,6 +86,7 @@ template <int LANES> __device__ float over_lanes(float v)
 
 template <class T, int IN, int OUT, int LANES> __global__ void __launch_bounds__(NEXT_THREADS) next(T *out, const T *__restrict__ x, vb_cuda_down d, Shape s)
 {
+  vb_cuda::await_kernel_before();
   constexpr int OWN = OUT / LANES; // channels of a thread
   __shared__ alignas(16) float weight[9 * IN * OUT];
   for (int i = (int)threadIdx.x * 4; i < 9 * IN * OUT; i += NEXT_THREADS * 4)
@@ -163,6 +165,7 @@ template <class T, int IN, int OUT, int LANES> __global__ void __launch_bounds__
 
 template <class T> __global__ void __launch_bounds__(PRODUCT_THREADS) next_by_products(T *out, const T *__restrict__ x, vb_cuda_down d, Shape s)
 {
+  vb_cuda::await_kernel_before();
   constexpr int IN = 16, OUT = 64, TAPS = 9, EIGHTS = OUT / 8;
   __shared__ unsigned weight[TAPS * EIGHTS * 2 * 32]; // as the lanes take them: fragments.cuh
   for (int i = (int)threadIdx.x; i < TAPS * EIGHTS * 2 * 32; i += PRODUCT_THREADS) {
@@ -230,7 +233,7 @@ template <class T> __global__ void __launch_bounds__(PRODUCT_THREADS) next_by_pr
 template <class T, int IN, int OUT, int LANES> void queue(T *out, const T *x, const vb_cuda_down &d, Shape s, cudaStream_t stream)
 {
   const int64_t pairs = (int64_t)s.n * (s.h / 2) * ((s.w / 2 + PIXELS - 1) / PIXELS), per_block = NEXT_THREADS / LANES;
-  next<T, IN, OUT, LANES><<<(unsigned)((pairs + per_block - 1) / per_block), NEXT_THREADS, 0, stream>>>(out, x, d, s);
+  vb_cuda::queue_kernel(next<T, IN, OUT, LANES>, (unsigned)((pairs + per_block - 1) / per_block), NEXT_THREADS, 0, stream, out, x, d, s);
 }
 
 vb_status check(const void *out, const void *x, size_t x_bytes, vb_dtype dtype, const vb_cuda_down *d, int n, int h, int w, vb_err *err)
@@ -257,7 +260,7 @@ extern "C" vb_status vb_cuda_mask_map_first(void *out_dev, const float *low_dev,
   const unsigned tiles = (unsigned)((side / 2 + TILE - 1) / TILE);
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    first<T><<<dim3(tiles, tiles, (unsigned)n), THREADS, 0, (cudaStream_t)cuda_stream>>>((T *)out_dev, low_dev, *down, {n, h, w}, side, binary);
+    vb_cuda::queue_kernel(first<T>, dim3(tiles, tiles, (unsigned)n), THREADS, 0, cuda_stream, (T *)out_dev, low_dev, *down, Shape{n, h, w}, side, binary);
   });
   return known ? vb_cuda::launched("mask map", err) : vb_fail(err, VB_EARG, "mask map on the device: dtype %d is none", (int)dtype);
 }
@@ -272,12 +275,11 @@ extern "C" vb_status vb_cuda_mask_map_next(void *out_dev, const void *x_dev, vb_
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
     if (down->in == 4)
-      queue<T, 4, 16, 1>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
+      queue<T, 4, 16, 1>((T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w}, (cudaStream_t)cuda_stream);
     else if constexpr (sizeof(T) == 2)
-      next_by_products<T><<<(unsigned)(((int64_t)n * (h / 2) * (w / 2) + PRODUCT_THREADS / 2 - 1) / (PRODUCT_THREADS / 2)), PRODUCT_THREADS, 0, (cudaStream_t)cuda_stream>>>(
-          (T *)out_dev, (const T *)x_dev, *down, {n, h, w});
+      vb_cuda::queue_kernel(next_by_products<T>, (unsigned)(((int64_t)n * (h / 2) * (w / 2) + PRODUCT_THREADS / 2 - 1) / (PRODUCT_THREADS / 2)), PRODUCT_THREADS, 0, cuda_stream, (T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w});
     else
-      queue<T, 16, 64, 8>((T *)out_dev, (const T *)x_dev, *down, {n, h, w}, (cudaStream_t)cuda_stream);
+      queue<T, 16, 64, 8>((T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w}, (cudaStream_t)cuda_stream);
   });
   return known ? vb_cuda::launched("mask map", err) : vb_fail(err, VB_EARG, "mask map on the device: dtype %d is none", (int)dtype);
 }

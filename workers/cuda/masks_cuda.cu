@@ -77,6 +77,7 @@ __device__ void count_nonfinite(int64_t *nonfinite, const float *low, int pixels
 template <bool NO_OVERLAP>
 __global__ void __launch_bounds__(THREADS) make_bits(uint32_t *words, int64_t *nonfinite, const float *__restrict__ low, Shape s)
 {
+  vb_cuda::await_kernel_before();
   const int counting = nonfinite ? s.n : 0, low_pixels = s.low_h * s.low_w;
   if ((int)blockIdx.x < counting) {
     count_nonfinite(nonfinite + blockIdx.x, low + (size_t)blockIdx.x * (size_t)low_pixels, low_pixels);
@@ -128,8 +129,8 @@ extern "C" vb_status vb_cuda_mask_bits(uint64_t *words_dev, int64_t *nonfinite_d
   cudaStream_t stream = (cudaStream_t)cuda_stream;
   uint32_t *words = (uint32_t *)words_dev; // bit x of a 64-bit word is bit x % 32 of its half x / 32: little-endian
   if (no_overlap)
-    make_bits<true><<<blocks, THREADS, 0, stream>>>(words, nonfinite_dev, low_dev, s);
+    vb_cuda::queue_kernel(make_bits<true>, blocks, THREADS, 0, stream, words, nonfinite_dev, low_dev, s);
   else
-    make_bits<false><<<blocks, THREADS, 0, stream>>>(words, nonfinite_dev, low_dev, s);
+    vb_cuda::queue_kernel(make_bits<false>, blocks, THREADS, 0, stream, words, nonfinite_dev, low_dev, s);
   return vb_cuda::launched("mask bits", err);
 }

@@ -16,6 +16,7 @@ struct Shape {
 
 template <class T, int MAX_PARTS> __global__ void __launch_bounds__(THREADS) merge(T *out, const T *__restrict__ parts, const float *__restrict__ lse, Shape s)
 {
+  vb_cuda::await_kernel_before();
   const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x, row = i / s.fours;
   if (row >= s.rows)
     return;
@@ -56,7 +57,7 @@ extern "C" vb_status vb_cuda_merge_parts(void *out_dev, const void *parts_dev, c
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
     const auto kernel = n_parts <= 2 ? merge<T, 2> : n_parts <= 4 ? merge<T, 4> : merge<T, VB_CUDA_MERGE_PARTS>;
-    kernel<<<(unsigned)blocks, THREADS, 0, stream>>>((T *)out_dev, (const T *)parts_dev, lse_dev, s);
+    vb_cuda::queue_kernel(kernel, (unsigned)blocks, THREADS, 0, stream, (T *)out_dev, (const T *)parts_dev, lse_dev, s);
   });
   if (!known)
     return vb_fail(err, VB_EARG, "merge on the device: dtype %d is none", (int)dtype);

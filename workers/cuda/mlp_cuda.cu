@@ -35,6 +35,7 @@ template <class T> __device__ void fetch(T *to, const T *from, int rows, int wid
 template <class T, int C>
 __global__ void __launch_bounds__(WARPS * 32, C == 48 ? 3 : 2) mlp(T *__restrict__ to, const T *__restrict__ x, int64_t rows, vb_cuda_mlp_weights w)
 {
+  vb_cuda::await_kernel_before();
   using S = Sizes<C>;
   extern __shared__ __align__(16) unsigned char raw[];
   T *in = (T *)raw, *out = in + S::HIDDEN * S::IN_PITCH;
@@ -109,20 +110,16 @@ __global__ void __launch_bounds__(WARPS * 32, C == 48 ? 3 : 2) mlp(T *__restrict
 template <class T, int C> vb_status launch(T *to, const T *x, int64_t rows, const vb_cuda_mlp_weights &w, cudaStream_t stream, vb_err *err)
 {
   constexpr size_t shared = Sizes<C>::SHARED;
-  int device = 0, processors = 0, resident = 0;
+  int resident = 0;
   cudaError_t e = cudaFuncSetAttribute(mlp<T, C>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
-  if (e == cudaSuccess)
-    e = cudaGetDevice(&device);
-  if (e == cudaSuccess)
-    e = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
   if (e == cudaSuccess)
     e = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, mlp<T, C>, WARPS * 32, shared);
   if (e != cudaSuccess || resident < 1) {
     (void)cudaGetLastError();
     return vb_fail(err, VB_ECUDA, "MLP of %d channels on the device: %zu bytes of shared memory: %s", C, shared, cudaGetErrorString(e));
   }
-  const int64_t blocks = (rows + WARPS * ROWS - 1) / (WARPS * ROWS), most = (int64_t)processors * resident; // the weights are fetched once a block
-  mlp<T, C><<<(unsigned)(blocks < most ? blocks : most), WARPS * 32, shared, stream>>>(to, x, rows, w);
+  const int64_t blocks = (rows + WARPS * ROWS - 1) / (WARPS * ROWS), most = (int64_t)vb_cuda::multiprocessors() * resident; // the weights are fetched once a block
+  vb_cuda::queue_kernel(mlp<T, C>, (unsigned)(blocks < most ? blocks : most), WARPS * 32, shared, stream, to, x, rows, w);
   return vb_cuda::launched("MLP", err);
 }
 

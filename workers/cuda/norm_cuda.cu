@@ -67,6 +67,7 @@ __device__ float over_lanes(float v, int lanes)
 
 template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r)
 {
+  vb_cuda::await_kernel_before();
   const vb_cuda_norm &norm = r.norm;
   const int lane = (int)threadIdx.x % r.lanes;
   const int64_t place = (int64_t)blockIdx.x * (THREADS / r.lanes) + (int)threadIdx.x / r.lanes; // of out
@@ -142,7 +143,7 @@ int lanes_of(int64_t channels)
 template <int FOURS> void queue(int fours, unsigned blocks, const Rows &r, cudaStream_t stream)
 {
   if (fours == FOURS)
-    norm_rows<FOURS><<<blocks, THREADS, 0, stream>>>(r);
+    vb_cuda::queue_kernel(norm_rows<FOURS>, blocks, THREADS, 0, stream, r);
   else if constexpr (FOURS > 1)
     queue<FOURS - 1>(fours, blocks, r, stream);
 }

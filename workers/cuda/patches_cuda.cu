@@ -10,6 +10,7 @@ constexpr unsigned FOURS = VB_PATCH / 4, ROW_FOURS = FOURS / 8;
 
 template <class T> __global__ void __launch_bounds__(THREADS) patches(T *out, const T *__restrict__ image, unsigned n_fours, int h, int w)
 {
+  vb_cuda::await_kernel_before();
   using vb_cuda::Four;
   const unsigned i = blockIdx.x * THREADS + threadIdx.x;
   if (i >= n_fours)
@@ -34,7 +35,7 @@ extern "C" vb_status vb_cuda_patches(void *out_dev, const void *image_dev, vb_dt
   const unsigned n_fours = (unsigned)(n * (h / 4) * (w / 4) * FOURS), blocks = (n_fours + THREADS - 1) / THREADS;
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    patches<T><<<blocks, THREADS, 0, (cudaStream_t)cuda_stream>>>((T *)out_dev, (const T *)image_dev, n_fours, h, w);
+    vb_cuda::queue_kernel(patches<T>, blocks, THREADS, 0, cuda_stream, (T *)out_dev, (const T *)image_dev, n_fours, h, w);
   });
   if (!known)
     return vb_fail(err, VB_EARG, "patches on the device: dtype %d is none", (int)dtype);

@@ -34,6 +34,7 @@ __device__ int64_t place(int y, int x, int w, bool in_cells)
 
 template <class T, class V> __global__ void __launch_bounds__(THREADS) pick_mask(vb_cuda_pick p)
 {
+  vb_cuda::await_kernel_before();
   const int object = (int)blockIdx.y, t = (int)threadIdx.x;
   const T *ious = (const T *)p.ious_dev + (size_t)object * (size_t)p.tokens;
   const int best = best_of(ious, p.tokens);
@@ -64,7 +65,7 @@ extern "C" vb_status vb_cuda_pick_mask(const vb_cuda_pick *p, void *cuda_stream,
   bool known = false;
   vb_cuda::by_dtype(p->dtype, [&](auto *masks) {
     known = vb_cuda::by_dtype(p->vectors_dtype, [&](auto *vectors) {
-      pick_mask<std::remove_pointer_t<decltype(masks)>, std::remove_pointer_t<decltype(vectors)>><<<blocks, THREADS, 0, (cudaStream_t)cuda_stream>>>(*p);
+      vb_cuda::queue_kernel(pick_mask<std::remove_pointer_t<decltype(masks)>, std::remove_pointer_t<decltype(vectors)>>, blocks, THREADS, 0, cuda_stream, *p);
     });
   });
   if (!known)

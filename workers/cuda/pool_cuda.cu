@@ -15,6 +15,7 @@ struct Pool {
 
 template <class T> __global__ void __launch_bounds__(THREADS) max_pool(T *out, const T *__restrict__ x, Pool s)
 {
+  vb_cuda::await_kernel_before();
   using vb_cuda::Wide;
   const unsigned i = blockIdx.x * THREADS + threadIdx.x;
   if (i >= s.n_vectors)
@@ -49,7 +50,7 @@ extern "C" vb_status vb_cuda_max_pool(void *out_dev, const void *x_dev, vb_dtype
   const unsigned blocks = (unsigned)((n_vectors + THREADS - 1) / THREADS);
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    max_pool<T><<<blocks, THREADS, 0, (cudaStream_t)cuda_stream>>>((T *)out_dev, (const T *)x_dev, pool);
+    vb_cuda::queue_kernel(max_pool<T>, blocks, THREADS, 0, cuda_stream, (T *)out_dev, (const T *)x_dev, pool);
   });
   if (!known)
     return vb_fail(err, VB_EARG, "max pooling on the device: dtype %d is none", (int)dtype);

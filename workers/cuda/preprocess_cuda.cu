@@ -40,6 +40,7 @@ template <class T> struct Normalized {
 template <bool HORIZONTAL, class Output>
 __global__ void __launch_bounds__(THREADS) pass(typename Output::Value *out, const uint8_t *__restrict__ in, Pass p, Output output)
 {
+  vb_cuda::await_kernel_before();
   const int i = (int)(blockIdx.x * THREADS + threadIdx.x);
   if (i >= p.out_h * p.out_w)
     return;
@@ -63,7 +64,7 @@ template <bool HORIZONTAL, class Output>
 void queue(typename Output::Value *out, const uint8_t *in, int n, Pass p, Output output, cudaStream_t stream)
 {
   const dim3 blocks((unsigned)((p.out_h * p.out_w + THREADS - 1) / THREADS), (unsigned)n);
-  pass<HORIZONTAL><<<blocks, THREADS, 0, stream>>>(out, in, p, output);
+  vb_cuda::queue_kernel(pass<HORIZONTAL, Output>, blocks, THREADS, 0, stream, out, in, p, output);
 }
 
 size_t axis_size(int n, int width) { return (size_t)n * (size_t)(HEADER + width); }

@@ -12,6 +12,7 @@ constexpr int THREADS = 256;
 
 template <class In, class Out> __global__ void __launch_bounds__(THREADS) recall(Out *memory, Out *keys, vb_cuda_recall r)
 {
+  vb_cuda::await_kernel_before();
   const int fours = r.width / 4, spatial = r.memories * r.tokens, tokens = spatial + r.pointers * r.pointer_tokens;
   const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x, token_of_all = i / fours;
   const int object = (int)(token_of_all / tokens), token = (int)(token_of_all - (int64_t)object * tokens), c = (int)(i % fours) * 4;
@@ -50,7 +51,7 @@ extern "C" vb_status vb_cuda_recall_tokens(void *memory_dev, void *keys_dev, con
     known = vb_cuda::by_dtype(r->out, [&](auto *out) {
       using In = std::remove_pointer_t<decltype(in)>;
       using Out = std::remove_pointer_t<decltype(out)>;
-      recall<In, Out><<<(unsigned)blocks, THREADS, 0, (cudaStream_t)cuda_stream>>>((Out *)memory_dev, (Out *)keys_dev, *r);
+      vb_cuda::queue_kernel(recall<In, Out>, (unsigned)blocks, THREADS, 0, cuda_stream, (Out *)memory_dev, (Out *)keys_dev, *r);
     });
   });
   return known ? vb_cuda::launched("recall", err) : vb_fail(err, VB_EARG, "recall on the device: dtype %d or %d is none", (int)r->stored, (int)r->out);

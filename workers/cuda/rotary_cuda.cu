@@ -16,6 +16,7 @@ __device__ int64_t place(vb_cuda_strides s, int64_t outer, int64_t inner, int64_
 
 template <class T> __global__ void __launch_bounds__(THREADS) rotate(T *out, const T *x, const float *__restrict__ table, Shape s)
 {
+  vb_cuda::await_kernel_before();
   const int i = (int)(blockIdx.x * THREADS + threadIdx.x);
   if (i >= s.n * s.fours)
     return;
@@ -46,7 +47,7 @@ extern "C" vb_status vb_cuda_rotate(void *out_dev, vb_cuda_strides out, const vo
   cudaStream_t stream = (cudaStream_t)cuda_stream;
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    rotate<T><<<blocks, THREADS, 0, stream>>>((T *)out_dev, (const T *)x_dev, table_dev, s);
+    vb_cuda::queue_kernel(rotate<T>, blocks, THREADS, 0, stream, (T *)out_dev, (const T *)x_dev, table_dev, s);
   });
   if (!known)
     return vb_fail(err, VB_EARG, "rotary encoding on the device: dtype %d is none", (int)dtype);

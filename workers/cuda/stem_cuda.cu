@@ -14,6 +14,7 @@ constexpr int ROW = EDGE * 3 + 1, FOURS = ROW / 4; // values of a row under the 
 template <class T>
 __global__ void __launch_bounds__(THREADS) stem(T *out, const T *__restrict__ image, const float *__restrict__ weight_dev, const float *__restrict__ bias_dev, int h, int w)
 {
+  vb_cuda::await_kernel_before();
   using vb_cuda::load4;
   using vb_cuda::Wide;
   __shared__ alignas(16) float weight[27 * OUT];
@@ -85,7 +86,7 @@ extern "C" vb_status vb_cuda_stem(void *out_dev, const void *image_dev, vb_dtype
   const dim3 tiles((unsigned)((w / 2 + TILE - 1) / TILE), (unsigned)((h / 2 + TILE - 1) / TILE), (unsigned)n);
   const bool known = vb_cuda::by_dtype(dtype, [&](auto *type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    stem<T><<<tiles, THREADS, 0, (cudaStream_t)cuda_stream>>>((T *)out_dev, (const T *)image_dev, weight_dev, bias_dev, h, w);
+    vb_cuda::queue_kernel(stem<T>, tiles, THREADS, 0, cuda_stream, (T *)out_dev, (const T *)image_dev, weight_dev, bias_dev, h, w);
   });
   return known ? vb_cuda::launched("stem", err) : vb_fail(err, VB_EARG, "stem on the device: dtype %d is none", (int)dtype);
 }

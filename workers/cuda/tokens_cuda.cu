@@ -67,6 +67,7 @@ __device__ void normalize(Row &x, const vb_cuda_tokens &t, int lane)
 
 __global__ void __launch_bounds__(THREADS) token_rows(vb_cuda_tokens t, int64_t rows)
 {
+  vb_cuda::await_kernel_before();
   const int lane = (int)threadIdx.x % 32;
   const int64_t row = (int64_t)blockIdx.x * ROWS + (int)threadIdx.x / 32;
   if (row >= rows) // a whole warp
@@ -105,6 +106,6 @@ extern "C" vb_status vb_cuda_token_rows(const vb_cuda_tokens *t, int64_t rows, v
   if (!t->a.dev || !t->whole_dev || !fits(t->a) || !fits(t->b) || !fits(t->pe) || !fits({t->whole_dev, VB_FLOAT32}) || !fits(t->narrow) || !fits(t->posed) ||
       !vb_cuda::aligned(t->weight_dev, 16) || !vb_cuda::aligned(t->bias_dev, 16) || !t->weight_dev != !t->bias_dev || (t->posed.dev && !t->pe.dev))
     return vb_fail(err, VB_EARG, "tokens on the device: an input that lacks, is of no dtype, or is not aligned to four values");
-  token_rows<<<(unsigned)blocks, THREADS, 0, (cudaStream_t)cuda_stream>>>(*t, rows);
+  vb_cuda::queue_kernel(token_rows, (unsigned)blocks, THREADS, 0, cuda_stream, *t, rows);
   return vb_cuda::launched("tokens", err);
 }

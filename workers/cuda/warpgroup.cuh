@@ -21,9 +21,8 @@ namespace vb_cuda {
 inline bool has_warp_groups()
 {
 #ifdef VB_CUDA_90A
-  int device = 0, major = 0, minor = 0;
-  return cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess && major == 9 && minor == 0;
+  static const bool can = attribute(cudaDevAttrComputeCapabilityMajor) == 9 && attribute(cudaDevAttrComputeCapabilityMinor) == 0;
+  return can;
 #else
   return false;
 #endif

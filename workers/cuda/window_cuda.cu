@@ -51,6 +51,7 @@ template <class T, int D> __device__ void fetch(T *to, const vb_cuda_heads &from
 
 template <class T, int D> __global__ void __launch_bounds__(MAX_WARPS * 32, 2) attend(T *out, Launch l)
 {
+  vb_cuda::await_kernel_before();
   extern __shared__ __align__(16) unsigned char raw[];
   const vb_cuda_window &a = l.a;
   const int threads = l.warps_per_item * 32, slot = (int)threadIdx.x / threads, thread = (int)threadIdx.x % threads, lane = thread % 32;
@@ -167,12 +168,9 @@ template <class T, int D> vb_status launch(T *out, const vb_cuda_window &a, cuda
     (void)cudaGetLastError();
     return vb_fail(err, VB_ECUDA, "attention in windows on the device: %zu bytes of shared memory: %s", shared, cudaGetErrorString(e));
   }
-  int device = 0, processors = 0;
-  if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device) != cudaSuccess)
-    return vb_cuda::launched("attention in windows", err);
   const int blocks = (l.n_items + items - 1) / items, passes = (a.queries + 16 * warps - 1) / (16 * warps); // of a warp over queries
-  const int parts = blocks < 2 * processors ? passes : 1;
-  attend<T, D><<<dim3((unsigned)blocks, (unsigned)parts), (unsigned)(items * warps * 32), shared, stream>>>(out, l);
+  const int parts = blocks < 2 * vb_cuda::multiprocessors() ? passes : 1;
+  vb_cuda::queue_kernel(attend<T, D>, dim3((unsigned)blocks, (unsigned)parts), (unsigned)(items * warps * 32), shared, stream, out, l);
   return vb_cuda::launched("attention in windows", err);
 }
 

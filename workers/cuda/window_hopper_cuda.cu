@@ -175,6 +175,7 @@ template <class P, int D, int KEYS, int PASSES, int FROM, int N, int... REST> __
 // Block x: head; y: window; z: GROUPS * ROWS of its queries. STEPS: so many keys at a time.
 template <class T, int D, int GROUPS, int... STEPS> __global__ void __launch_bounds__(GROUPS *GROUP, REGISTERS_FILL / (GROUPS * GROUP)) attend_by_groups(T *out, Launch l)
 {
+  vb_cuda::await_kernel_before();
 #ifdef VB_HAVE_WARPGROUPS
   constexpr int KEYS = (STEPS + ...), THREADS = GROUPS * GROUP, Q_PITCH = pitch<GROUPS * ROWS>, Q_AT = q_at<D, KEYS>;
   extern __shared__ __align__(128) unsigned char raw[];
@@ -243,7 +244,7 @@ template <class T, int D, int GROUPS, int... STEPS> vb_status launch(T *out, con
     return vb_fail(err, VB_ECUDA, "attention in windows on the device: %d bytes of shared memory: %s", BYTES, cudaGetErrorString(e));
   }
   const dim3 blocks((unsigned)a.heads, (unsigned)a.windows, (unsigned)((a.queries + GROUPS * ROWS - 1) / (GROUPS * ROWS)));
-  attend_by_groups<T, D, GROUPS, STEPS...><<<blocks, GROUPS * GROUP, BYTES, stream>>>(out, {a, 1.44269504088896f / sqrtf((float)D)});
+  vb_cuda::queue_kernel(attend_by_groups<T, D, GROUPS, STEPS...>, blocks, GROUPS * GROUP, BYTES, stream, out, Launch{a, 1.44269504088896f / sqrtf((float)D)});
   return launched("attention in windows", err);
 }
 
