@@ -18,9 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TRIALS = 8, DEFAULT_POINTS = 8, ADOPT_POINTS = 30, TRIED_KINDS = FAIL_HDF5 + 1 };
+enum { TRIALS = 8, DEFAULT_POINTS = 8, TRIED_KINDS = FAIL_HDF5 + 1 };
 /* How a process ended that ran into a failure. */
 enum { FINISHED = 0, CLEAN_ERROR = 10, NO_MESSAGE, HOLDS_MEMORY, HOLDS_FILES, DIFFERS };
+
+static const long adopt_points[TRIED_KINDS] = {4, 4, 30, 4, 4, 10};
 
 typedef struct {
     fail_kind kind;
@@ -225,9 +227,9 @@ static tally try_kind(order o, long stride, const calls *n, const char *finished
         IN_A_CHILD(status, read_back(finished, &o, text));
         count(&t, &o, "reading", status);
     }
-    /* All allocate alike in a shard: by default more of its points than of a whole run. */
-    if (stride > 1 + n->adopting / ADOPT_POINTS)
-        stride = 1 + n->adopting / ADOPT_POINTS;
+    /* By default more of its points than of the other two: what is taken for a broken shard here is lost. */
+    if (stride > 1 + n->adopting / adopt_points[o.kind])
+        stride = 1 + n->adopting / adopt_points[o.kind];
     for (o.at = o.kind * 7919 % stride + part.k * stride; o.at < n->adopting; o.at += part.n * stride) {
         int status;
 
