@@ -5,7 +5,8 @@
 #include "err.h"
 
 /* what: "" where every dataset of made is in told with the same type, size and bytes, and the reverse; else the name of
- * the first that is not, or why told cannot be read. */
+ * the first that is not. told must be what finalize wrote (vb_columnar_hash), so that not being able to read it is an error
+ * and no difference. */
 vb_status vb_columnar_compare(char what[160], const char *told, const char *made, vb_err *err);
 
 #endif

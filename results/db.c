@@ -32,7 +32,7 @@ vb_status vb_db_fail(vb_db *db, const char *what, vb_err *err)
         remedy = "; free some space there";
     else if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
         remedy = "; check the folder's permissions";
-    return vb_fail(err, VB_ESTORE, "database '%.200s': %s: %s%s", db->path, what, sqlite3_errmsg(db->handle), remedy);
+    return vb_fail(err, code == SQLITE_NOMEM ? VB_ENOMEM : VB_ESTORE, "database '%.200s': %s: %s%s", db->path, what, sqlite3_errmsg(db->handle), remedy);
 }
 
 vb_status vb_db_open(vb_db **out, const char *path, vb_db_mode mode, vb_err *err)

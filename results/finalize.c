@@ -1,7 +1,8 @@
 /* Finalize: results.h5 and the derived tables of summary.db, from the records; see store.h.
  *
- * The key of the records (derive.h) is kept in both: when both have it, nothing is written. results.h5 is published
- * before the database says that it is there; a crash between the two only means that it is made again. */
+ * The database holds the key of the records (derive.h) and the hash of results.h5: when both are those that are there,
+ * nothing is written. results.h5 is published before the database says that it is there; a crash between the two only
+ * means that it is made again. */
 #include "derive.h"
 #include "publish.h"
 #include "store_impl.h"
@@ -15,7 +16,7 @@ static const char results_name[] = "results.h5", db_name[] = "summary.db";
 
 static vb_status derive_all(vb_store *s, const char *key, vb_err *err)
 {
-    char path[VB_PATH_MAX + 64];
+    char path[VB_PATH_MAX + 64], hash[65];
     vb_columnar *file = NULL;
     vb_status st;
 
@@ -31,10 +32,8 @@ static vb_status derive_all(vb_store *s, const char *key, vb_err *err)
         vb_columnar_free(file);
     else
         st = vb_columnar_finish(file, err);
-    if (st == VB_OK)
-        st = vb_publish_written(s->dir, results_name, err);
-    if (st == VB_OK)
-        st = vb_db_run(s->db, err, "UPDATE store SET derived_key = ?1", "s", key);
+    if (st == VB_OK && (st = vb_columnar_hash(hash, path, err)) == VB_OK && (st = vb_publish_written(s->dir, results_name, err)) == VB_OK)
+        st = vb_db_run(s->db, err, "UPDATE store SET derived_key = ?1, results_sha256 = ?2", "ss", key, hash);
     st = vb_store_end(s, st, err);
 out:
     if (st)
@@ -42,18 +41,20 @@ out:
     return st;
 }
 
-/* Both files were made from these records. */
+/* Both files are what was made from these records. A results.h5 that cannot be read is made anew. */
 static vb_status is_current(bool *current, vb_store *s, const char *key, vb_err *err)
 {
-    char path[VB_PATH_MAX + 64], in_file[65];
+    char path[VB_PATH_MAX + 64], hash[65];
     int64_t same = 0;
-    vb_status st = vb_db_int(&same, NULL, s->db, err, "SELECT derived_key IS ?1 FROM store", "s", key);
+    vb_err why = {0};
+    vb_status st;
 
     snprintf(path, sizeof path, "%s/%s", s->paths.out, results_name);
-    if (st || (st = vb_columnar_key(in_file, path, err)))
-        return st;
-    *current = same && strcmp(in_file, key) == 0;
-    return VB_OK;
+    if (vb_columnar_hash(hash, path, &why) == VB_ENOMEM)
+        return vb_fail(err, VB_ENOMEM, "%s", why.msg);
+    st = vb_db_int(&same, NULL, s->db, err, "SELECT derived_key IS ?1 AND results_sha256 IS ?2 FROM store", "ss", key, hash);
+    *current = same;
+    return st;
 }
 
 /* One file, no -wal and -shm beside it. */

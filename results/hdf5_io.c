@@ -19,8 +19,8 @@ static herr_t keep_innermost(unsigned n, const H5E_error2_t *e, void *ctx)
     (void)n;
     if (e->desc)
         snprintf(in->desc, sizeof in->desc, "%s", e->desc);
-    /* Of the cause: what it led to may bear that name too, and so does a message that is shorter than it says. */
-    in->no_room = e->maj_num == H5E_RESOURCE && !strstr(in->desc, "ran off the end of the buffer");
+    /* Of the cause: what it led to may bear these names too. */
+    in->no_room = e->maj_num == H5E_RESOURCE || e->min_num == H5E_CANTALLOC || e->min_num == H5E_NOSPACE;
     return 0;
 }
 
@@ -33,6 +33,8 @@ vb_status vb_h5_fail(vb_err *err, vb_status code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
+    if (H5Eget_num(H5E_DEFAULT) > 0)
+        code = VB_ESTORE;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_innermost, &why);
     return vb_fail(err, why.no_room ? VB_ENOMEM : code, "%s%s%s", what, why.desc[0] ? ": HDF5: " : "", why.desc);
 }
@@ -191,18 +193,19 @@ static vb_status open_scalar(hid_t *a, hid_t *type, hid_t loc, const char *name,
                              vb_err *err)
 {
     hid_t space = H5I_INVALID_HID;
-    bool fits = false;
+    vb_status st = VB_OK;
 
     *type = H5I_INVALID_HID;
-    if ((*a = H5Aopen(loc, name, H5P_DEFAULT)) < 0)
+    *a = H5I_INVALID_HID;
+    if (H5Aexists(loc, name) <= 0 || (*a = H5Aopen(loc, name, H5P_DEFAULT)) < 0)
         return vb_h5_fail(err, VB_EFORMAT, "attribute '%s' is missing", name);
     if ((*type = H5Aget_type(*a)) < 0 || (space = H5Aget_space(*a)) < 0)
-        return vb_h5_fail(err, VB_EFORMAT, "attribute '%s' cannot be read", name);
-    fits = H5Tget_class(*type) == class && H5Sget_simple_extent_type(space) == H5S_SCALAR &&
-               H5Tget_size(*type) > 0 && H5Tget_size(*type) <= max_bytes && H5Tis_variable_str(*type) <= 0;
-    if (space >= 0)
-        H5Sclose(space);
-    return fits ? VB_OK : vb_h5_fail(err, VB_EFORMAT, "attribute '%s' has another type, shape or length than a shard's", name);
+        return vb_h5_fail(err, VB_ESTORE, "attribute '%s' cannot be read", name);
+    if (H5Tget_class(*type) != class || H5Sget_simple_extent_type(space) != H5S_SCALAR || H5Tget_size(*type) == 0 ||
+        H5Tget_size(*type) > max_bytes || H5Tis_variable_str(*type) != 0)
+        st = vb_h5_fail(err, VB_EFORMAT, "attribute '%s' has another type, shape or length than a shard's", name);
+    H5Sclose(space);
+    return st;
 }
 
 static void close_scalar(hid_t a, hid_t type)
@@ -220,7 +223,7 @@ vb_status vb_h5_get_text(char *out, size_t size, hid_t loc, const char *name, vb
 
     memset(out, 0, size);
     if (st == VB_OK && H5Aread(a, type, out) < 0)
-        st = vb_h5_fail(err, VB_EFORMAT, "attribute '%s' cannot be read", name);
+        st = vb_h5_fail(err, VB_ESTORE, "attribute '%s' cannot be read", name);
     out[size - 1] = 0;
     close_scalar(a, type);
     return st;
@@ -232,7 +235,7 @@ vb_status vb_h5_get_int(int64_t *out, hid_t loc, const char *name, vb_err *err)
     vb_status st = open_scalar(&a, &type, loc, name, H5T_INTEGER, 8, err);
 
     if (st == VB_OK && H5Aread(a, H5T_NATIVE_INT64, out) < 0)
-        st = vb_h5_fail(err, VB_EFORMAT, "attribute '%s' cannot be read", name);
+        st = vb_h5_fail(err, VB_ESTORE, "attribute '%s' cannot be read", name);
     close_scalar(a, type);
     return st;
 }
@@ -243,7 +246,7 @@ vb_status vb_h5_get_double(double *out, hid_t loc, const char *name, vb_err *err
     vb_status st = open_scalar(&a, &type, loc, name, H5T_FLOAT, 8, err);
 
     if (st == VB_OK && H5Aread(a, H5T_NATIVE_DOUBLE, out) < 0)
-        st = vb_h5_fail(err, VB_EFORMAT, "attribute '%s' cannot be read", name);
+        st = vb_h5_fail(err, VB_ESTORE, "attribute '%s' cannot be read", name);
     close_scalar(a, type);
     return st;
 }

@@ -9,8 +9,9 @@
 
 /* HDF5 prints its error stack by default; after this it keeps quiet and vb_h5_fail says what was wrong. */
 void vb_h5_quiet(void);
-/* vb_fail with the innermost entry of HDF5's error stack appended; VB_ENOMEM in place of code where HDF5 lacked memory, which
- * must not be taken for a fault of the file. Before the next call of HDF5: each clears that stack. */
+/* vb_fail where HDF5 gave something that is not right (code), or failed. HDF5 is handed nothing but what has the hash that it was
+ * written with, so that where a call fails it is not the file that is at fault: VB_ENOMEM or VB_ESTORE in place of VB_EFORMAT, with
+ * the innermost entry of its error stack appended. Before the next call of HDF5, closing included: each clears that stack. */
 vb_status vb_h5_fail(vb_err *err, vb_status code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The type of one column: in a file (little-endian, fixed) or in memory. Closed by the caller; negative on failure. */
@@ -28,7 +29,7 @@ vb_status vb_h5_put_double(hid_t loc, const char *name, double value, vb_err *er
 /* An attribute "units": one string per column, in order. */
 vb_status vb_h5_put_units(hid_t dataset, const vb_table *t, vb_err *err);
 
-/* Readers check class, size and shape first; VB_EFORMAT names the attribute. Text gets its NUL. */
+/* Readers check class, size and shape first; VB_EFORMAT names the attribute that is missing or another. Text gets its NUL. */
 vb_status vb_h5_get_text(char *out, size_t size, hid_t loc, const char *name, vb_err *err);
 vb_status vb_h5_get_int(int64_t *out, hid_t loc, const char *name, vb_err *err);
 vb_status vb_h5_get_double(double *out, hid_t loc, const char *name, vb_err *err);

@@ -2,11 +2,9 @@
 #include "merge.h"
 
 #include "cli.h"
-#include "hash.h"
 #include "options.h"
-#include "publish.h"
 #include "record.h"
-#include "shard.h"
+#include "shard_file.h"
 #include "store_impl.h"
 #include "viewer.h"
 
@@ -22,7 +20,7 @@
 typedef struct {
     vb_store *to;
     const char *name; /* of the folder that is read */
-    int dir, shards;
+    int dir;
     vb_db *db;
     vb_merge_counts *counts;
 } merging;
@@ -30,6 +28,7 @@ typedef struct {
 typedef struct {
     vb_trial_key key;
     char status[16], shard[512], sha256[65], code[16], reason[512], host[64], device[96];
+    int64_t bytes;
 } source_row;
 
 static vb_status read_rows(source_row *r, bool *row, sqlite3_stmt *q, const merging *m, vb_err *err)
@@ -49,36 +48,8 @@ static vb_status read_rows(source_row *r, bool *row, sqlite3_stmt *q, const merg
     vb_db_text(r->reason, sizeof r->reason, q, 7);
     vb_db_text(r->host, sizeof r->host, q, 8);
     vb_db_text(r->device, sizeof r->device, q, 9);
+    r->bytes = sqlite3_column_int64(q, 10);
     return vb_variant_parse_tag(&r->key.variant, tag, err);
-}
-
-/* The shard's bytes; *found false: missing, or not what was committed. */
-static vb_status read_shard(uint8_t **bytes, size_t *n, bool *found, const merging *m, const source_row *r, vb_err *err)
-{
-    const char *file = strrchr(r->shard, '/');
-    char hash[65] = "";
-    int fd = -1;
-    vb_err why = {0};
-    vb_status st;
-
-    *found = false;
-    *bytes = NULL;
-    if (m->shards < 0 || !file || !vb_name_ok(r->key.video) || !vb_file_name_ok(file + 1))
-        return VB_OK;
-    if ((st = vb_folder_open(&fd, m->shards, r->key.video, false, err)) || fd < 0)
-        return st;
-    st = vb_read_file(bytes, n, found, fd, file + 1, VB_SHARD_MAX_BYTES, &why);
-    close(fd);
-    if (st == VB_ENOMEM)
-        return vb_fail(err, st, "%s", why.msg);
-    if (st || !*found) {
-        *found = false;
-        return VB_OK;
-    }
-    if ((st = vb_sha256(hash, *bytes, *n, err)))
-        return st;
-    *found = !strcmp(hash, r->sha256);
-    return VB_OK;
 }
 
 /* A record that OUT has already: the same one, or another measurement of the same trial. */
@@ -103,7 +74,7 @@ static vb_status add_done(merging *m, const source_row *r, vb_err *err)
     vb_trial_status there;
     uint8_t *bytes = NULL;
     size_t n = 0;
-    bool found, fresh = false;
+    bool holds, fresh = false;
     vb_err why = {0};
     vb_status st;
 
@@ -111,18 +82,17 @@ static vb_status add_done(merging *m, const source_row *r, vb_err *err)
         return st;
     if (there == VB_TRIAL_DONE)
         return count_known(m, r, err);
-    if ((st = read_shard(&bytes, &n, &found, m, r, err)))
-        goto out;
-    if (found)
+    if ((st = vb_shard_file_check(&bytes, &n, &holds, m->dir, r->shard, r->sha256, r->bytes, err)))
+        return st;
+    if (holds)
         st = vb_store_commit(m->to, &r->key, bytes, n, r->sha256, &fresh, &why);
-    if (!found || st == VB_EFORMAT) {
+    if (!holds || st == VB_EFORMAT) {
         vb_log(&m->to->log, VB_LOG_WARN, "%s/%s is missing or not what was recorded: left out", m->name, r->shard);
         m->counts->refused++;
         st = VB_OK;
     } else if (st)
         vb_fail(err, st, "%s", why.msg);
     m->counts->added += fresh;
-out:
     free(bytes);
     return st;
 }
@@ -143,7 +113,7 @@ static vb_status add_trials(merging *m, vb_err *err)
     sqlite3_stmt *q;
     vb_status st = vb_db_query(&q, m->db, err,
                                "SELECT v.video, a.tag, t.repetition, t.status, t.shard, t.shard_sha256, t.code, t.reason,"
-                               " t.failed_host, t.failed_device FROM trial t JOIN video v USING (video_id)"
+                               " t.failed_host, t.failed_device, t.shard_bytes FROM trial t JOIN video v USING (video_id)"
                                " JOIN variant a USING (variant_id) ORDER BY v.video, a.tag, t.repetition", "");
     source_row r = {.status = ""};
     bool row = false;
@@ -260,7 +230,6 @@ static vb_status merge_one(merging *m, vb_err *err)
     struct stat here, there;
     vb_status st;
 
-    m->shards = -1;
     m->db = NULL;
     if ((m->dir = open(m->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         return vb_fail(err, VB_EARG, "folder '%s': %s", m->name, strerror(errno));
@@ -270,14 +239,10 @@ static vb_status merge_one(merging *m, vb_err *err)
     }
     if ((st = open_source(&m->db, m->name, err)))
         goto out;
-    if ((st = vb_folder_open(&m->shards, m->dir, "shards", false, err)) || (st = add_videos(m, err)) ||
-        (st = add_runs(m, err)) || (st = add_attempts(m, err)))
-        goto out;
-    st = add_trials(m, err);
+    if ((st = add_videos(m, err)) == VB_OK && (st = add_runs(m, err)) == VB_OK && (st = add_attempts(m, err)) == VB_OK)
+        st = add_trials(m, err);
 out:
     vb_db_close(m->db);
-    if (m->shards >= 0)
-        close(m->shards);
     close(m->dir);
     return st;
 }

@@ -19,7 +19,8 @@
 vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err *err);
 
 /* Takes damaged bytes of every kind: hash first, then every table's type and size before it is read, then every row's
- * values. VB_EFORMAT names the part. What the seal cannot give is trust in who made it: libhdf5 is not safe on headers
+ * values. VB_EFORMAT names the part that is not as it should be; another error is of HDF5 behind a seal that holds, and says
+ * nothing about the shard. What the seal cannot give is trust in who made it: libhdf5 is not safe on headers
  * forged under a valid seal, so shards are taken from the run's own engines only. */
 vb_status vb_shard_decode(vb_trial *out, const uint8_t *bytes, size_t n, vb_err *err);
 

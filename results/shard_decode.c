@@ -12,15 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool plain_storage(hid_t set, hsize_t bytes)
+static vb_status check_storage(hid_t set, const char *name, hsize_t bytes, vb_err *err)
 {
     hid_t dcpl = H5Dget_create_plist(set);
-    bool ok = dcpl >= 0 && H5Pget_layout(dcpl) == H5D_CONTIGUOUS && H5Pget_external_count(dcpl) == 0 &&
-              H5Pget_nfilters(dcpl) == 0 && H5Dget_storage_size(set) == bytes;
+    vb_status st = VB_OK;
 
+    if (dcpl < 0 || H5Pget_layout(dcpl) != H5D_CONTIGUOUS || H5Pget_external_count(dcpl) != 0 || H5Pget_nfilters(dcpl) != 0 ||
+        H5Dget_storage_size(set) != bytes)
+        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is not stored in one piece in the file", name);
     if (dcpl >= 0)
         H5Pclose(dcpl);
-    return ok;
+    return st;
 }
 
 /* Opens '/name' as a hard link to a one-dimensional dataset of exactly this type; *n gets its rows. */
@@ -31,7 +33,7 @@ static vb_status open_dataset(hid_t *out, int32_t *n, hid_t file, const char *na
     hsize_t dim = 0, most = 0;
     vb_status st = VB_EFORMAT;
 
-    if (H5Lget_info(file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) {
+    if (H5Lexists(file, name, H5P_DEFAULT) <= 0 || H5Lget_info(file, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) {
         st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is missing or a link elsewhere", name);
         goto out;
     }
@@ -45,15 +47,15 @@ static vb_status open_dataset(hid_t *out, int32_t *n, hid_t file, const char *na
         goto out;
     }
     if (H5Sget_simple_extent_ndims(space) != 1 || H5Sget_simple_extent_dims(space, &dim, &most) != 1 ||
-        dim > INT32_MAX || dim > VB_SHARD_MAX_BYTES / H5Tget_size(type) ||
-        !plain_storage(set, dim * H5Tget_size(type))) {
-        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is not stored as a plain table of its rows", name);
+        dim > INT32_MAX || dim > VB_SHARD_MAX_BYTES / H5Tget_size(type)) {
+        st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' is no plain table of its rows", name);
         goto out;
     }
+    if ((st = check_storage(set, name, dim * H5Tget_size(type), err)))
+        goto out;
     *out = set;
     *n = (int32_t)dim;
     set = H5I_INVALID_HID;
-    st = VB_OK;
 out:
     if (space >= 0)
         H5Sclose(space);
@@ -80,7 +82,7 @@ static vb_status read_dataset(void **rows, int32_t *n, hid_t file, const char *n
         if (!(buffer = calloc((size_t)count, row_bytes)))
             st = vb_fail(err, VB_ENOMEM, "shard: '/%s' of %d rows", name, count);
         else if (transfer < 0 || H5Dread(set, memory_type, H5S_ALL, H5S_ALL, transfer, buffer) < 0)
-            st = vb_h5_fail(err, VB_EFORMAT, "shard: '/%s' cannot be read", name);
+            st = vb_h5_fail(err, VB_ESTORE, "shard: '/%s' cannot be read", name);
         if (transfer >= 0)
             H5Pclose(transfer);
     }
@@ -242,7 +244,7 @@ vb_status vb_shard_decode(vb_trial *out, const uint8_t *bytes, size_t n, vb_err 
     if ((fapl = H5Pcreate(H5P_FILE_ACCESS)) < 0 || H5Pset_fapl_core(fapl, 256 << 10, false) < 0 ||
         H5Pset_file_image(fapl, (void *)(uintptr_t)image, image_n) < 0 ||
         (file = H5Fopen("shard", H5F_ACC_RDONLY, fapl)) < 0) {
-        st = vb_h5_fail(err, VB_EFORMAT, "shard: not an HDF5 file");
+        st = vb_h5_fail(err, VB_ESTORE, "shard: HDF5 does not open it");
         goto out;
     }
 #define READ(field, count, table)                                              \

@@ -55,7 +55,7 @@ done
 
 if [ -n "$with_tests" ]; then
     mkdir -p "$top/scripts" "$top/tests"
-    cp scripts/fault_soak.sh scripts/fuzz.sh "$top/scripts/"
+    cp scripts/fault_soak.sh scripts/fuzz.sh scripts/options.sh "$top/scripts/"
     cp -r tests/cli tests/sanitizers "$top/tests/"
     for program in test_calls test_failures test_power test_verify make_dataset libvb_fail_job.so; do
         cp "$build/$program" "$top/bin/"

@@ -13,7 +13,7 @@
 #   libraries  every 101st allocation of SQLite and HDF5, of which there are some hundred thousand
 #
 #   --jobs N         so many processes at the same time (default 1)
-#   --minutes N      begin nothing after that
+#   --minutes N      end after that. What is not complete then is broken off and not counted; so it is on TERM and INT
 #   --scale PERCENT  of each suite (default 100)
 #   --build DIR      default build/release
 #   --out DIR        a log per share of a suite (default DIR of --build, soak/)
@@ -22,20 +22,10 @@
 # processor time; TMPDIR on a memory file system helps.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/scripts/options.sh"
 jobs=1 minutes='' scale=100 build=$root/build/release out=''
-while [ $# -gt 0 ]; do
-    case $1 in
-        --jobs) jobs=$2 && shift ;;
-        --minutes) minutes=$2 && shift ;;
-        --scale) scale=$2 && shift ;;
-        --build) build=$2 && shift ;;
-        --out) out=$2 && shift ;;
-        -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" && exit 0 ;;
-        -*) echo "fault_soak.sh: no option $1 (there are --jobs, --minutes, --scale, --build and --out)" >&2 && exit 2 ;;
-        *) break ;;
-    esac
-    shift
-done
+take_options "jobs minutes scale build out +" "$@"
+set -- "${operands[@]}"
 [ $# -gt 0 ] || set -- calls power bits faults failures jobs libraries
 [ -x "$build/test_calls" ] || { echo "fault_soak.sh: '$build' has no tests: bash scripts/check.sh builds them, or name it with --build" >&2; exit 2; }
 build=$(cd "$build" && pwd)
@@ -43,7 +33,20 @@ out=${out:-$build/soak}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 3
 rm -f "$out"/*.log "$out"/*.status
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+timer=''
+# Where the ranks of a job that was broken off end a moment after it, they write once more.
+leave() {
+    local n
+    [ -z "$timer" ] || kill -KILL -- "-$timer"
+    for ((n = 0; n < 50; n++)); do
+        rm -rf "$scratch" && break
+        sleep 0.1
+    done
+} 2> /dev/null
+trap leave EXIT
+stopped=''
+trap 'stopped=1; trap "" TERM INT' TERM INT # once: `timeout` sends two
+set -m # each share is a process group, which is ended as a whole
 
 script() { # NAME FOLDER: a test of tests/cli, with the counts that it logs
     local status=0
@@ -74,25 +77,40 @@ share() { # NAME K
     [ $status = 0 ] || echo "$1, share $2: exit code $status ($out/$1.$2.log)"
 }
 
+if [ -n "$minutes" ]; then
+    (sleep $((minutes * 60)) && kill -TERM $$) &
+    timer=$!
+fi
 for ((k = 0; k < scale; k++)); do
     for name in "$@"; do
-        while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+        while [ -z "$stopped" ] && [ "$(jobs -rp | grep -cvx "$timer")" -ge "$jobs" ]; do
             wait -n
         done
-        [ -z "$minutes" ] || [ $SECONDS -lt $((minutes * 60)) ] || break 2
+        [ -z "$stopped" ] || break 2
         share "$name" "$k" &
     done
 done
-wait
+until [ "$(jobs -rp | grep -cvx "$timer")" = 0 ]; do
+    [ -z "$stopped" ] || for group in $(jobs -rp); do
+        kill -KILL -- "-$group"
+    done
+    wait -n
+done 2> /dev/null
 
+complete() { # NAME log|status: of the shares that came to their end
+    local status
+    for status in "$out/$1".*.status; do
+        [ ! -e "$status" ] || cat "${status%status}$2"
+    done
+}
 # Lines of the same words are one: their numbers are added up, but for those after `of`, which say of how many.
 failed=0
 for name in "$@"; do
-    done=$(cat "$out/$name".*.status 2> /dev/null | wc -l)
-    harm=$(cat "$out/$name".*.status 2> /dev/null | grep -vcx 0)
+    done=$(complete "$name" status | wc -l)
+    harm=$(complete "$name" status | grep -vcx 0)
     failed=$((failed + harm))
     printf '%s: %d of 100 shares, %d failed\n' "$name" "$done" "$harm"
-    cat "$out/$name".*.log 2> /dev/null | awk '
+    complete "$name" log | awk '
         / (tried|turned over|looked for|faults of) ?/ && /[0-9]/ {
             words = ""
             for (i = 1; i <= NF; i++) {

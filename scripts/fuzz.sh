@@ -15,18 +15,10 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 export LC_ALL=C.UTF-8
 
+. scripts/options.sh
 minutes=20 jobs=1 build=''
-while [ $# -gt 0 ]; do
-    case $1 in
-        --minutes) minutes=$2 && shift ;;
-        --jobs) jobs=$2 && shift ;;
-        --build) build=$2 && shift ;;
-        -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" && exit 0 ;;
-        -*) echo "fuzz.sh: no option $1 (there are --minutes, --jobs and --build)" >&2 && exit 2 ;;
-        *) break ;;
-    esac
-    shift
-done
+take_options "minutes jobs build +" "$@"
+set -- "${operands[@]}"
 if [ -z "$build" ]; then
     build=build/fuzz
     { cmake --preset fuzz && cmake --build --preset fuzz; } > /dev/null || exit 3

@@ -7,9 +7,10 @@ CREATE TABLE store (
   one          INTEGER PRIMARY KEY CHECK (one = 1),
   epoch        INTEGER NOT NULL, -- one more with each process that writes; an older one's writes are refused
   views_sha256 TEXT NOT NULL,    -- of the views.sql that the views were made from
-  derived_key  TEXT              -- hash of the records that the derived tables were made from; NULL: not made
+  derived_key  TEXT,             -- hash of the records that the derived tables were made from; NULL: not made
+  results_sha256 TEXT            -- of the results.h5 that was made with them: no other one is given to HDF5 to read
 ) STRICT;
-INSERT INTO store VALUES (1, 0, '', NULL);
+INSERT INTO store VALUES (1, 0, '', NULL, NULL);
 
 -- One start of the coordinator.
 CREATE TABLE run (

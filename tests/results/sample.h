@@ -12,6 +12,11 @@ vb_trial_key sample_key(const char *video, vb_dtype dtype, int repetition);
 void sample_folder(char path[256]);
 void sample_remove(const char *path);
 
+/* results.h5 is another file of the same content, as another HDF5 library lays it out, and recorded as what finalize wrote. */
+void sample_relay_results(const char *out);
+/* results.h5 as it is becomes what finalize is recorded to have written. */
+void sample_record_results(const char *out);
+
 /* The share of a long suite that this process does: SAVBENCH_PART=K/N, the K-th of N, from 0. Without it all: 0 of 1. */
 typedef struct {
     long k, n;
