@@ -28,6 +28,7 @@
 
 enum {
     DECODE_THREADS = 8, /* at most: a GPU takes frames faster than one thread decodes them */
+    THREADS_PER_SCORER = 4, /* of those that a GPU leaves idle: reading an annotation takes longer than EdgeTAM's frame */
     STUB_WARM_UP = 2,   /* frames: it has nothing to warm */
     IDLE_MS = 500,       /* watched at a time for idle power, before the first weights are loaded */
     COOLING_MS = 600000, /* the longest wait for a throttled device */
@@ -259,7 +260,8 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     vb_frame_times *times = calloc((size_t)s->video->n_frames, sizeof *times);
     vb_scoring_config scoring_config = {.dataset = p->dataset, .video = s->video, .n_objects = s->n_prompted,
                                         .masklets = s->masklets, .save_masks = p->options.save_masks,
-                                        .save_overlays = p->options.save_overlays, .score_ms = score_ms};
+                                        .save_overlays = p->options.save_overlays, .score_ms = score_ms,
+                                        .threads = p->device.kind == VB_DEVICE_CUDA ? p->threads / THREADS_PER_SCORER : 1};
     vb_feed *feed = NULL;
     vb_scoring *scoring = NULL;
     vb_model_memory memory = {.peak_alloc_bytes = -1};

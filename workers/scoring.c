@@ -1,4 +1,7 @@
-/* Scoring: the queue, its thread, and the rows that come of it; see scoring.h. */
+/* Scoring: the queue, its threads, and the rows that come of it; see scoring.h.
+ *
+ * A thread takes the next frame, and what comes of it waits in the frame's place until all frames before are through: rows and
+ * sums are in the order of frames, however many threads there are. */
 #include "scoring.h"
 
 #include "image_io.h"
@@ -16,36 +19,54 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { QUEUE = 4 };
+enum { MAX_THREADS = 8, QUEUE = MAX_THREADS + 3 };
+
+/* What comes of one object on one frame. */
+typedef struct {
+    bool due, gt_any, kept; /* annotated; there is something to be seen; its mask goes into the record */
+    vb_score_row score;     /* where due */
+    vb_mask_row mask;       /* where kept */
+} vb_scored;
 
 typedef struct {
     int place, frame_idx;
     vb_object_out *objects; /* [n_objects]; masks are the job's own copies */
     vb_mask *masks;         /* [n_objects] */
     uint8_t *rgb;           /* NULL: no picture of this frame */
+
+    bool done;
+    vb_status status;
+    vb_err err;
+    vb_scored *scored; /* [n_objects] */
+    vb_overlay_row overlay; /* png NULL: none */
 } vb_job;
 
-/* Where scoring of one object stands in its list of annotated frames. */
+/* Of one object's annotated frames. */
 typedef struct {
-    int next;       /* place in masklet->annotated of the next annotated frame to come */
     int first, end; /* places that are scored: vb_scored_range */
     vb_masklet_score score;
 } vb_progress;
 
+typedef struct {
+    vb_scoring *of;
+    vb_scorer *scorer;
+    pthread_t thread;
+    bool started;
+} vb_scoring_thread;
+
 struct vb_scoring {
     vb_scoring_config c;
-    vb_scorer *scorer;
+    vb_scoring_thread threads[MAX_THREADS];
+    int n_threads, n_queue;
     vb_progress *progress; /* [n_objects] */
     int n_annotated;       /* frames of the video that any object has annotated */
     int *annotated;        /* ascending */
     int overlay_every;     /* a picture of each overlay_every-th annotated frame; 0: none */
 
-    pthread_t thread;
-    bool started;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     vb_job queue[QUEUE];
-    int64_t head, tail; /* jobs done, jobs submitted */
+    int64_t head, taken, tail; /* jobs whose rows are kept, jobs that a thread took, jobs submitted */
     bool ending;
     vb_status status; /* first fault; later jobs are dropped */
     vb_err err;
@@ -81,49 +102,45 @@ bool vb_scoring_wants(const vb_scoring *s, int frame_idx)
     return s->c.save_masks == VB_SAVE_ALL || vb_scoring_annotated(s, frame_idx);
 }
 
+/* Its place among the masklet's annotated frames; -1: it is none. */
+static int annotated_place(const vb_masklet *m, int frame_idx)
+{
+    const int *p = bsearch(&frame_idx, m->annotated, (size_t)m->n_annotated, sizeof *p, by_value);
+
+    return p ? (int)(p - m->annotated) : -1;
+}
+
 /* One object on one frame. gt is inited by this call when the frame is annotated for the object. */
-static vb_status score_object(vb_scoring *s, int object, const vb_job *job, vb_mask *gt, vb_err *err)
+static vb_status score_object(const vb_scoring *s, vb_scorer *scorer, int object, vb_job *job, vb_mask *gt, vb_err *err)
 {
     const vb_masklet *m = s->c.masklets[object];
     const vb_object_out *o = &job->objects[object];
-    vb_progress *p = &s->progress[object];
-    bool due;
+    vb_scored *to = &job->scored[object];
     vb_status st;
 
-    while (p->next < m->n_annotated && m->annotated[p->next] < job->frame_idx)
-        p->next++;
-    due = p->next < m->n_annotated && m->annotated[p->next] == job->frame_idx;
-    if (due) {
-        vb_score_row row = {.object = object, .frame_idx = job->frame_idx, .predicted_iou = o->predicted_iou,
-                            .object_score = o->object_score, .nonfinite = o->nonfinite,
-                            .area = vb_mask_area(&job->masks[object]), .mask_hash = vb_mask_hash(&job->masks[object])};
+    to->due = annotated_place(m, job->frame_idx) >= 0;
+    if (to->due) {
         char path[PATH_MAX];
 
+        to->score = (vb_score_row){.object = object, .frame_idx = job->frame_idx, .predicted_iou = o->predicted_iou,
+                                   .object_score = o->object_score, .nonfinite = o->nonfinite,
+                                   .area = vb_mask_area(&job->masks[object]), .mask_hash = vb_mask_hash(&job->masks[object])};
         vb_video_mask_path(path, sizeof path, s->c.dataset, s->c.video, m, job->frame_idx);
-        if ((st = vb_png_read_mask(gt, path, err)))
+        if ((st = vb_png_read_mask(gt, path, err)) || (st = vb_score_frame(scorer, &to->score.j, &to->score.f, &job->masks[object], gt, err)))
             return st;
-        if ((st = vb_score_frame(s->scorer, &row.j, &row.f, &job->masks[object], gt, err)))
-            return st;
-        if (p->next >= p->first && p->next < p->end)
-            row.counted = vb_masklet_add(&p->score, vb_mask_area(gt) > 0, row.area > 0, row.j, row.f);
-        if ((st = vb_rows_add(&s->scores, &row, err)))
-            return st;
+        to->gt_any = vb_mask_area(gt) > 0;
     }
-    if (o->active && (s->c.save_masks == VB_SAVE_ALL || (due && s->c.save_masks == VB_SAVE_ANNOTATED))) {
-        vb_mask_row row = {.object = object, .frame_idx = job->frame_idx};
-
-        if ((st = vb_mask_rle(&row.rle, &job->masks[object], err)))
+    if (o->active && (s->c.save_masks == VB_SAVE_ALL || (to->due && s->c.save_masks == VB_SAVE_ANNOTATED))) {
+        to->mask = (vb_mask_row){.object = object, .frame_idx = job->frame_idx};
+        if ((st = vb_mask_rle(&to->mask.rle, &job->masks[object], err)))
             return st;
-        if ((st = vb_rows_add(&s->masks, &row, err))) {
-            free(row.rle);
-            return st;
-        }
+        to->kept = true;
     }
     return VB_OK;
 }
 
 /* A picture as PNG bytes: the writer wants a file, so it gets one in memory. The engine writes to no disk. */
-static vb_status add_overlay(vb_scoring *s, const vb_job *job, const vb_mask *gt, vb_err *err)
+static vb_status make_overlay(const vb_scoring *s, vb_job *job, const vb_mask *gt, vb_err *err)
 {
     vb_overlay_row row = {.frame_idx = job->frame_idx};
     int fd = memfd_create("overlay", MFD_CLOEXEC);
@@ -141,14 +158,13 @@ static vb_status add_overlay(vb_scoring *s, const vb_job *job, const vb_mask *gt
         if (!row.png || pread(fd, row.png, (size_t)size, 0) != size)
             st = vb_fail(err, VB_ENOMEM, "overlay of frame %d", job->frame_idx);
         row.n_bytes = (uint32_t)size;
-        if (st || (st = vb_rows_add(&s->overlays, &row, err)))
-            free(row.png);
+        job->overlay = row;
     }
     close(fd);
     return st;
 }
 
-static vb_status score_job(vb_scoring *s, const vb_job *job, vb_err *err)
+static vb_status score_job(const vb_scoring *s, vb_scorer *scorer, vb_job *job, vb_err *err)
 {
     double start = vb_now_ms();
     int n = s->c.n_objects;
@@ -156,40 +172,92 @@ static vb_status score_job(vb_scoring *s, const vb_job *job, vb_err *err)
     vb_status st = gt ? VB_OK : vb_fail(err, VB_ENOMEM, "ground truth of %d objects", n);
 
     for (int i = 0; i < n && st == VB_OK; i++)
-        st = score_object(s, i, job, &gt[i], err);
+        st = score_object(s, scorer, i, job, &gt[i], err);
     s->c.score_ms[job->place] = vb_now_ms() - start;
     if (st == VB_OK && job->rgb)
-        st = add_overlay(s, job, gt, err);
+        st = make_overlay(s, job, gt, err);
     for (int i = 0; i < n && gt; i++)
         vb_mask_deinit(&gt[i]);
     free(gt);
     return st;
 }
 
+/* The rows of a frame, those before it being kept; what they own is theirs. */
+static vb_status keep_rows(vb_scoring *s, vb_job *job, vb_err *err)
+{
+    vb_status st;
+
+    for (int i = 0; i < s->c.n_objects; i++) {
+        vb_scored *from = &job->scored[i];
+        vb_progress *p = &s->progress[i];
+
+        if (from->due) {
+            int place = annotated_place(s->c.masklets[i], job->frame_idx);
+
+            if (place >= p->first && place < p->end)
+                from->score.counted = vb_masklet_add(&p->score, from->gt_any, from->score.area > 0, from->score.j, from->score.f);
+            if ((st = vb_rows_add(&s->scores, &from->score, err)))
+                return st;
+        }
+        if (from->kept) {
+            if ((st = vb_rows_add(&s->masks, &from->mask, err)))
+                return st;
+            from->kept = false;
+        }
+    }
+    if (job->overlay.png) {
+        if ((st = vb_rows_add(&s->overlays, &job->overlay, err)))
+            return st;
+        job->overlay.png = NULL;
+    }
+    return VB_OK;
+}
+
+/* The place is empty again. */
+static void clear_job(const vb_scoring *s, vb_job *job)
+{
+    for (int i = 0; i < s->c.n_objects && job->scored; i++)
+        if (job->scored[i].kept)
+            free(job->scored[i].mask.rle);
+    if (job->scored)
+        memset(job->scored, 0, (size_t)s->c.n_objects * sizeof *job->scored);
+    free(job->overlay.png);
+    job->overlay.png = NULL;
+    free(job->rgb);
+    job->rgb = NULL;
+    job->done = false;
+}
+
 static void *work(void *arg)
 {
-    vb_scoring *s = arg;
+    vb_scoring_thread *self = arg;
+    vb_scoring *s = self->of;
 
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        while (s->head == s->tail && !s->ending)
-            pthread_cond_wait(&s->changed, &s->lock);
-        if (s->head == s->tail)
-            break;
-        if (s->status == VB_OK) {
-            vb_job *job = &s->queue[s->head % QUEUE];
-            vb_err err = {0};
-            vb_status st;
+        vb_job *job;
+        bool dropped;
 
-            pthread_mutex_unlock(&s->lock);
-            st = score_job(s, job, &err);
-            pthread_mutex_lock(&s->lock);
-            if (st) {
-                s->status = st;
-                s->err = err;
+        while (s->taken == s->tail && !s->ending)
+            pthread_cond_wait(&s->changed, &s->lock);
+        if (s->taken == s->tail)
+            break;
+        job = &s->queue[s->taken++ % s->n_queue];
+        dropped = s->status != VB_OK;
+        pthread_mutex_unlock(&s->lock);
+        job->status = dropped ? VB_OK : score_job(s, self->scorer, job, &job->err);
+        pthread_mutex_lock(&s->lock);
+        job->done = true;
+        while (s->head < s->taken && (job = &s->queue[s->head % s->n_queue])->done) {
+            if (s->status == VB_OK && job->status) {
+                s->status = job->status;
+                s->err = job->err;
+            } else if (s->status == VB_OK) {
+                s->status = keep_rows(s, job, &s->err);
             }
+            clear_job(s, job);
+            s->head++;
         }
-        s->head++;
         pthread_cond_broadcast(&s->changed);
     }
     pthread_mutex_unlock(&s->lock);
@@ -235,7 +303,9 @@ vb_status vb_scoring_open(vb_scoring **out, const vb_scoring_config *c, vb_err *
     vb_rows_init(&s->scores, sizeof(vb_score_row));
     vb_rows_init(&s->masks, sizeof(vb_mask_row));
     vb_rows_init(&s->overlays, sizeof(vb_overlay_row));
-    if ((st = vb_scorer_create(&s->scorer, h, w, VB_SAV_BOUND, err)) || (st = list_annotated(s, err)))
+    s->n_threads = c->threads < 1 ? 1 : c->threads > MAX_THREADS ? MAX_THREADS : c->threads;
+    s->n_queue = s->n_threads + 3;
+    if ((st = list_annotated(s, err)))
         goto out;
     if (c->save_overlays > 0 && s->n_annotated > 0)
         s->overlay_every = s->n_annotated > c->save_overlays ? s->n_annotated / c->save_overlays : 1;
@@ -246,10 +316,11 @@ vb_status vb_scoring_open(vb_scoring **out, const vb_scoring_config *c, vb_err *
     }
     for (int i = 0; i < c->n_objects; i++)
         vb_scored_range(&s->progress[i].first, &s->progress[i].end, c->masklets[i]->n_annotated, false);
-    for (int q = 0; q < QUEUE; q++) {
+    for (int q = 0; q < s->n_queue; q++) {
         s->queue[q].objects = calloc((size_t)c->n_objects + 1, sizeof(vb_object_out));
         s->queue[q].masks = calloc((size_t)c->n_objects + 1, sizeof(vb_mask));
-        if (!s->queue[q].objects || !s->queue[q].masks) {
+        s->queue[q].scored = calloc((size_t)c->n_objects + 1, sizeof(vb_scored));
+        if (!s->queue[q].objects || !s->queue[q].masks || !s->queue[q].scored) {
             st = vb_fail(err, VB_ENOMEM, "masks of %d objects", c->n_objects);
             goto out;
         }
@@ -257,11 +328,18 @@ vb_status vb_scoring_open(vb_scoring **out, const vb_scoring_config *c, vb_err *
             if ((st = vb_mask_init(&s->queue[q].masks[i], h, w, err)))
                 goto out;
     }
-    if (pthread_create(&s->thread, NULL, work, s)) {
-        st = vb_fail(err, VB_EIO, "cannot start the scoring thread");
-        goto out;
+    for (int i = 0; i < s->n_threads; i++) {
+        vb_scoring_thread *t = &s->threads[i];
+
+        t->of = s;
+        if ((st = vb_scorer_create(&t->scorer, h, w, VB_SAV_BOUND, err)))
+            goto out;
+        if (pthread_create(&t->thread, NULL, work, t)) {
+            st = vb_fail(err, VB_EIO, "cannot start a scoring thread");
+            goto out;
+        }
+        t->started = true;
     }
-    s->started = true;
     *out = s;
     return VB_OK;
 out:
@@ -276,13 +354,13 @@ vb_status vb_scoring_submit(vb_scoring *s, int place, int frame_idx, const vb_ob
     vb_job *job;
 
     pthread_mutex_lock(&s->lock);
-    while (s->tail - s->head == QUEUE)
+    while (s->tail - s->head == s->n_queue)
         pthread_cond_wait(&s->changed, &s->lock);
     st = s->status;
     pthread_mutex_unlock(&s->lock);
     if (st)
         return vb_fail(err, st, "%s", s->err.msg);
-    job = &s->queue[s->tail % QUEUE];
+    job = &s->queue[s->tail % s->n_queue];
     job->place = place;
     job->frame_idx = frame_idx;
     for (int i = 0; i < s->c.n_objects; i++) {
@@ -294,8 +372,6 @@ vb_status vb_scoring_submit(vb_scoring *s, int place, int frame_idx, const vb_ob
         else
             memset(m->bits, 0, (size_t)m->h * m->stride * sizeof *m->bits);
     }
-    free(job->rgb);
-    job->rgb = NULL;
     if (overlay_due(s, find_annotated(s, frame_idx)) && (job->rgb = malloc(pixels * 3)))
         memcpy(job->rgb, rgb, pixels * 3);
     pthread_mutex_lock(&s->lock);
@@ -305,21 +381,22 @@ vb_status vb_scoring_submit(vb_scoring *s, int place, int frame_idx, const vb_ob
     return VB_OK;
 }
 
-static void end_thread(vb_scoring *s)
+static void end_threads(vb_scoring *s)
 {
-    if (!s->started)
-        return;
     pthread_mutex_lock(&s->lock);
     s->ending = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
-    s->started = false;
+    for (int i = 0; i < s->n_threads; i++)
+        if (s->threads[i].started)
+            pthread_join(s->threads[i].thread, NULL);
+    for (int i = 0; i < s->n_threads; i++)
+        s->threads[i].started = false;
 }
 
 vb_status vb_scoring_finish(vb_scoring *s, vb_trial *t, vb_err *err)
 {
-    end_thread(s);
+    end_threads(s);
     if (s->status)
         return vb_fail(err, s->status, "%s", s->err.msg);
     t->scores = vb_rows_take(&s->scores, &t->n_scores);
@@ -341,13 +418,16 @@ void vb_scoring_close(vb_scoring *s)
 {
     if (!s)
         return;
-    end_thread(s);
-    for (int q = 0; q < QUEUE; q++) {
-        for (int i = 0; i < s->c.n_objects && s->queue[q].masks; i++)
-            vb_mask_deinit(&s->queue[q].masks[i]);
-        free(s->queue[q].objects);
-        free(s->queue[q].masks);
-        free(s->queue[q].rgb);
+    end_threads(s);
+    for (int q = 0; q < s->n_queue; q++) {
+        vb_job *job = &s->queue[q];
+
+        clear_job(s, job);
+        for (int i = 0; i < s->c.n_objects && job->masks; i++)
+            vb_mask_deinit(&job->masks[i]);
+        free(job->objects);
+        free(job->masks);
+        free(job->scored);
     }
     for (size_t i = 0; i < s->masks.n; i++)
         free(((vb_mask_row *)s->masks.data)[i].rle);
@@ -356,7 +436,8 @@ void vb_scoring_close(vb_scoring *s)
     vb_rows_deinit(&s->scores);
     vb_rows_deinit(&s->masks);
     vb_rows_deinit(&s->overlays);
-    vb_scorer_free(s->scorer);
+    for (int i = 0; i < s->n_threads; i++)
+        vb_scorer_free(s->threads[i].scorer);
     free(s->progress);
     free(s->annotated);
     pthread_cond_destroy(&s->changed);

@@ -1,6 +1,6 @@
-/* Scoring: compares a trial's masks with ground truth on a thread of its own, and keeps what the record stores.
+/* Scoring: compares a trial's masks with ground truth on threads of its own, and keeps what the record stores.
  *
- * The frame loop hands masks over and goes on; the thread reads the annotation, computes J and F, run-length codes
+ * The frame loop hands masks over and goes on; a thread reads the frame's annotation, computes J and F, run-length codes
  * the mask. The queue is short: memory does not grow with the video, but for the result's rows. */
 #ifndef VB_SCORING_H
 #define VB_SCORING_H
@@ -17,7 +17,8 @@ typedef struct {
     const vb_masklet *const *masklets; /* [n_objects] */
     vb_save_masks save_masks;
     int save_overlays; /* pictures, spread over the annotated frames */
-    double *score_ms;  /* [n_frames] by place in the video; written by the thread until finish */
+    int threads;       /* 1 or more; the record is the same with any number */
+    double *score_ms;  /* [n_frames] by place in the video; written by the threads until finish */
 } vb_scoring_config;
 
 typedef struct vb_scoring vb_scoring;
@@ -29,7 +30,7 @@ bool vb_scoring_wants(const vb_scoring *s, int frame_idx);
 /* Copies the masks of one frame (place: its place in the video). rgb [h, w, 3] is copied where a picture is due.
  * Waits while the queue is full. The error may be an earlier frame's. */
 vb_status vb_scoring_submit(vb_scoring *s, int place, int frame_idx, const vb_object_out *objects, const uint8_t *rgb, vb_err *err);
-/* Waits for the thread and moves scores, masks and overlays into t; sets n_counted, j, f of t->objects. */
+/* Waits for the threads and moves scores, masks and overlays into t; sets n_counted, j, f of t->objects. */
 vb_status vb_scoring_finish(vb_scoring *s, vb_trial *t, vb_err *err);
 void vb_scoring_close(vb_scoring *s); /* takes NULL */
 
