@@ -123,6 +123,7 @@ typedef struct {
     int64_t peak_alloc_bytes;   /* device allocations (CUDA); 0 where the allocator does not tell */
     int64_t peak_reserved_bytes;
     int64_t weights_bytes;
+    int64_t late_allocs; /* since the peaks were reset: device allocations for which all that was kept had to be given back, waiting for the device */
 } vb_model_memory;
 
 typedef struct vb_model vb_model;

@@ -13,7 +13,8 @@
  * acts at frame FRAME of each video that is WIDTH pixels wide (0: any). ACTION is kill, segv, abort, stop (signals
  * to this process), exit (status 7), leave (status 0), fail (step fails), sleep (a second per frame from FRAME on). With FILE it happens
  * only when FILE does not exist yet; it is created first, so that the next process passes.
- * SAVBENCH_STUB_BATCH=N: memory does for N objects in a pass; with more it runs out of it on the second frame of a clip. */
+ * SAVBENCH_STUB_BATCH=N: memory does for N objects in a pass; with more it runs out of it on the second frame of a clip.
+ * SAVBENCH_STUB_SHORT=N: with more than N an allocation of every frame is late. */
 #include "model.h"
 
 #include "timing.h"
@@ -44,7 +45,9 @@ struct vb_model {
     const uint8_t **given; /* [2 * clip.ahead], by frame modulo that: pixels of frames given ahead and not yet stepped */
     int n_given, next_given;
     int batch; /* that memory does for */
+    int at_ease; /* objects in a pass with which no allocation is late */
     int n_steps;
+    int64_t late_allocs;
 };
 
 static vb_status parse_fault(fault *f, const char *spec, vb_err *err)
@@ -113,6 +116,7 @@ static vb_status stub_open(vb_model **out, const vb_model_config *config, vb_err
         return st;
     }
     m->batch = getenv("SAVBENCH_STUB_BATCH") ? atoi(getenv("SAVBENCH_STUB_BATCH")) : INT_MAX;
+    m->at_ease = getenv("SAVBENCH_STUB_SHORT") ? atoi(getenv("SAVBENCH_STUB_SHORT")) : INT_MAX;
     *out = m;
     return VB_OK;
 }
@@ -251,6 +255,7 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
     }
     if (m->n_steps++ == 1 && m->clip.max_batch > m->batch)
         return vb_fail(err, VB_ENOMEM, "stub: memory does for %d objects in a pass, not for %d", m->batch, m->clip.max_batch);
+    m->late_allocs += m->clip.max_batch > m->at_ease;
     for (int i = 0; i < m->clip.n_objects; i++) {
         vb_object_out *o = &out->objects[i];
 
@@ -272,8 +277,10 @@ static vb_status stub_step(vb_model *m, const vb_frame *frame, vb_step *out, vb_
 
 static vb_status stub_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb_err *err)
 {
-    (void)m, (void)reset_peaks, (void)err;
-    memset(out, 0, sizeof *out);
+    (void)err;
+    if (reset_peaks)
+        m->late_allocs = 0;
+    *out = (vb_model_memory){.late_allocs = m->late_allocs};
     return VB_OK;
 }
 

@@ -32,7 +32,8 @@ enum {
     STUB_WARM_UP = 2,   /* frames: it has nothing to warm */
     IDLE_MS = 500,       /* watched at a time for idle power, before the first weights are loaded */
     COOLING_MS = 600000, /* the longest wait for a throttled device */
-    MAX_REPEATS = 2
+    MAX_REPEATS = 2,
+    LATE_FRAMES = 8 /* a late allocation in as many frames is too many */
 };
 
 struct vb_pipeline {
@@ -315,6 +316,11 @@ static vb_status run_trial(vb_pipeline *p, vb_scene *s, const vb_block *b, int t
     describe_times(s, t, times, score_ms);
     if ((st = p->ops->memory(p->model, &memory, false, err)))
         goto out;
+    if (memory.late_allocs > t->n_frames / LATE_FRAMES) { /* it fits, but what was measured is the allocator */
+        st = vb_fail(err, VB_ENOMEM, "CUDA device memory: so short that %lld allocations in %d frames had to wait until others were given back; free memory there, or take "
+                     "smaller images or fewer objects", (long long)memory.late_allocs, t->n_frames);
+        goto out;
+    }
     t->peak_device_bytes = memory.peak_alloc_bytes;
     t->weights_bytes = memory.weights_bytes;
     t->peak_rss_bytes = vb_peak_rss_bytes();

@@ -20,7 +20,7 @@ struct vb_model {
   vb_bank bank = VB_BANK_BFLOAT16;
   vb_require_flash require_flash = VB_FLASH_ANY;
   bool configured = false;
-  int64_t weights_bytes = 0;
+  int64_t weights_bytes = 0, late_allocs = 0; // the latter before the peaks were reset
   std::string deviations;
   std::unique_ptr<vb::Network> network; // of context.precision
   std::unique_ptr<vb::Stages> stages;   // of the network and all that configure sets
@@ -210,6 +210,9 @@ vb_status session_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb
         alloc::resetPeakStats(device.index());
       }
       const auto stats = alloc::getDeviceStats(device.index());
+      if (reset_peaks)
+        m->late_allocs = stats.num_alloc_retries;
+      out->late_allocs = stats.num_alloc_retries - m->late_allocs;
       out->peak_alloc_bytes = stats.allocated_bytes[0].peak + held_by_graphs(device.index());
       out->peak_reserved_bytes = stats.reserved_bytes[0].peak;
     }
