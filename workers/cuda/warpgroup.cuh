@@ -58,18 +58,14 @@ template <int N> __device__ void settled(float (&values)[N])
 #define VB_C28 VB_C24, VB_C4(24)
 #define VB_C32 VB_C28, VB_C4(28)
 #define VB_C36 VB_C32, VB_C4(32)
-#define VB_C40 VB_C36, VB_C4(36)
-#define VB_C48 VB_C40, VB_C4(40), VB_C4(44)
-#define VB_C56 VB_C48, VB_C4(48), VB_C4(52)
-#define VB_C64 VB_C56, VB_C4(56), VB_C4(60)
+#define VB_C48 VB_C36, VB_C4(36), VB_C4(40), VB_C4(44)
+#define VB_C64 VB_C48, VB_C4(48), VB_C4(52), VB_C4(56), VB_C4(60)
 #define VB_S24 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23"
 #define VB_S28 VB_S24 ",%24,%25,%26,%27"
 #define VB_S32 VB_S28 ",%28,%29,%30,%31"
 #define VB_S36 VB_S32 ",%32,%33,%34,%35"
-#define VB_S40 VB_S36 ",%36,%37,%38,%39"
-#define VB_S48 VB_S40 ",%40,%41,%42,%43,%44,%45,%46,%47"
-#define VB_S56 VB_S48 ",%48,%49,%50,%51,%52,%53,%54,%55"
-#define VB_S64 VB_S56 ",%56,%57,%58,%59,%60,%61,%62,%63"
+#define VB_S48 VB_S36 ",%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
+#define VB_S64 VB_S48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define VB_WGMMA_OF(TYPE, COLUMNS, C_TEXT, A, B, ONTO, BY_ROWS, ...)                                                                                \
   asm volatile("{.reg .pred p; setp.ne.b32 p, " ONTO ", 0; wgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" C_TEXT "}, {" A \
                "}, " B ", p, 1, 1, " BY_ROWS ";}"                                                                                                   \
@@ -85,7 +81,7 @@ template <int N> __device__ void settled(float (&values)[N])
 template <class T, bool ROWS, int HALF> __device__ void queue_product(float (&c)[HALF], const unsigned (&a)[4], uint64_t b, bool onto)
 {
   constexpr int N = 2 * HALF;
-  static_assert(N == 48 || N == 56 || N == 64 || N == 72 || N == 80 || N == 96 || N == 112 || N == 128, "another line below");
+  static_assert(N == 48 || N == 56 || N == 64 || N == 72 || N == 96 || N == 128, "another line below");
   if constexpr (N == 48) {
     VB_WGMMA("48", VB_S24, "%24,%25,%26,%27", "%28", "%29", "%30", VB_C24);
   } else if constexpr (N == 56) {
@@ -94,12 +90,8 @@ template <class T, bool ROWS, int HALF> __device__ void queue_product(float (&c)
     VB_WGMMA("64", VB_S32, "%32,%33,%34,%35", "%36", "%37", "%38", VB_C32);
   } else if constexpr (N == 72) {
     VB_WGMMA("72", VB_S36, "%36,%37,%38,%39", "%40", "%41", "%42", VB_C36);
-  } else if constexpr (N == 80) {
-    VB_WGMMA("80", VB_S40, "%40,%41,%42,%43", "%44", "%45", "%46", VB_C40);
   } else if constexpr (N == 96) {
     VB_WGMMA("96", VB_S48, "%48,%49,%50,%51", "%52", "%53", "%54", VB_C48);
-  } else if constexpr (N == 112) {
-    VB_WGMMA("112", VB_S56, "%56,%57,%58,%59", "%60", "%61", "%62", VB_C56);
   } else {
     VB_WGMMA("128", VB_S64, "%64,%65,%66,%67", "%68", "%69", "%70", VB_C64);
   }
@@ -112,17 +104,13 @@ template <class T, bool ROWS, int HALF> __device__ void queue_product(float (&c)
 #undef VB_C28
 #undef VB_C32
 #undef VB_C36
-#undef VB_C40
 #undef VB_C48
-#undef VB_C56
 #undef VB_C64
 #undef VB_S24
 #undef VB_S28
 #undef VB_S32
 #undef VB_S36
-#undef VB_S40
 #undef VB_S48
-#undef VB_S56
 #undef VB_S64
 
 #endif
