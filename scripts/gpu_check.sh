@@ -6,7 +6,7 @@
 # Builds from source (or takes a bundle, see bundle.sh; then nothing but python3 with that torch is needed) and runs: the
 # doctor, hole filling by CUDA against the CPU code, our other kernels against libtorch's ops, the demo whole in float32,
 # tf32, float16 and bfloat16, the golden cases in float32 (python3 with h5py; more of them with --oracle, a folder with
-# cases/ and clips/), the attention proof against the kernels that were launched, and a long video for flat memory. One
+# cases/ and clips/), masks with CUDA graphs and our kernels against those without, the attention proof against the kernels that were launched, and a long video for flat memory. One
 # log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
 #   --sizes   image sizes that are timed (default 512,1024)
 #   --quick   13 frames of each clip, and 400 frames for 2000
@@ -98,6 +98,7 @@ step doctor "$savbench" doctor
 step holes check_kernels test_holes_cuda
 step kernels check_kernels test_kernels_cuda
 step golden-float32 "$python" tests/golden/run.py --savbench "$savbench" --device cuda ${oracle:+--set all --oracle "$oracle"}
+step masks "$python" tests/golden/eager_masks.py --savbench "$savbench" --models edgetam --dtypes float32,bfloat16 # graphs and own kernels, or not
 for d in float32 float16 bfloat16; do step "proof-$d" check_proof "$d"; done
 step demo-512 run_demo 512 "$out/demo-512" --save-overlays 1
 for size in ${sizes//,/ }; do
