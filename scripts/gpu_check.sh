@@ -6,8 +6,8 @@
 # Builds from source (or takes a bundle, see bundle.sh; then nothing but python3 with that torch is needed) and runs: the
 # doctor, hole filling by CUDA against the CPU code, our other kernels against libtorch's ops, the demo whole in float32,
 # tf32, float16 and bfloat16, the golden cases in float32 (python3 with h5py; more of them with --oracle, a folder with
-# cases/ and clips/), masks with CUDA graphs and our kernels against those without, the attention proof against the kernels that were launched, and a long video for flat memory. One
-# log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
+# cases/ and clips/), masks with CUDA graphs and our kernels against those without, the attention proof against the kernels
+# that were launched, and a long video for flat memory. One log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
 #   --sizes   image sizes that are timed (default 512,1024)
 #   --quick   13 frames of each clip, and 400 frames for 2000
 # Exit code: 0 when no step failed.

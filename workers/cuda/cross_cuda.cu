@@ -194,7 +194,9 @@ template <class T> __device__ void consume(const Launch &l, unsigned tiles, Barr
 
 #endif
 
-template <class T> __global__ void __launch_bounds__((CONSUMERS + 1) * GROUP, 1) attend_to_bank(const __grid_constant__ CUtensorMap keys, const __grid_constant__ CUtensorMap values, Launch l)
+template <class T>
+__global__ void __launch_bounds__((CONSUMERS + 1) * GROUP, 1)
+    attend_to_bank(const __grid_constant__ CUtensorMap keys, const __grid_constant__ CUtensorMap values, Launch l)
 {
   vb_cuda::await_kernel_before();
 #ifdef VB_HAVE_WARPGROUPS
@@ -279,10 +281,12 @@ extern "C" vb_status vb_cuda_cross_attention(void *out_dev, float *lse_dev, vb_d
   const Launch l = {*a, out_dev, lse_dev, 1.44269504088896f / sqrtf((float)DIM)};
   CUtensorMap keys, values;
   if (!vb_cuda_cross_takes(a->objects, a->queries, a->keys, a->parts))
-    return vb_fail(err, VB_ESHAPE, "attention of %d objects' %d queries to %d keys in %d parts on the device: sizes that it does not take, or a device that is none of compute capability 9.0",
+    return vb_fail(err, VB_ESHAPE,
+                   "attention of %d objects' %d queries to %d keys in %d parts on the device: sizes that it does not take, or not compute capability 9.0",
                    a->objects, a->queries, a->keys, a->parts);
   if (!vb_cuda::aligned(out_dev, 16) || !fits(a->q) || !fits(a->k) || !fits(a->v) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16))
-    return vb_fail(err, VB_EARG, "attention to the memory bank on the device: values that are not aligned to 16 bytes, or dtype %d, which is no half precision", (int)dtype);
+    return vb_fail(err, VB_EARG,
+                   "attention to the memory bank on the device: values that are not aligned to 16 bytes, or dtype %d, which is no half precision", (int)dtype);
   const Encode encode = encode_function();
   if (!describe(&keys, encode, dtype, a->k, DIM, a->keys, a->objects) || !describe(&values, encode, dtype, a->v, WIDTH, a->keys, a->objects))
     return vb_fail(err, VB_ECUDA, "attention to the memory bank on the device: the driver refuses to describe %d keys of %d objects", a->keys, a->objects);

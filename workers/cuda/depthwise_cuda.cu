@@ -125,7 +125,8 @@ template <class T> void queue(const Arrays &a, const vb_cuda_depthwise_shape &of
 extern "C" bool vb_cuda_depthwise_takes(const vb_cuda_depthwise_shape *s)
 {
   return s->n >= 1 && s->n <= 65535 && s->h >= 1 && s->w >= 1 && s->h <= VB_MAX_SIDE && s->w <= VB_MAX_SIDE && s->channels >= 4 &&
-         s->channels % 4 == 0 && s->channels <= 1 << 16 && (int64_t)s->h * s->w * s->channels <= INT32_MAX && ((s->kernel == 3 && (s->stride == 1 || s->stride == 2)) || (s->kernel == 7 && s->stride == 1));
+         s->channels % 4 == 0 && s->channels <= 1 << 16 &&
+         (int64_t)s->h * s->w * s->channels <= INT32_MAX && ((s->kernel == 3 && (s->stride == 1 || s->stride == 2)) || (s->kernel == 7 && s->stride == 1));
 }
 
 extern "C" vb_status vb_cuda_depthwise(void *out_dev, const void *x_dev, const void *residual_dev, const float *weight_dev, const float *bias_dev,

@@ -20,7 +20,7 @@ using vb_cuda::store4;
 constexpr int TILE = 16, THREADS = TILE * TILE; // first
 constexpr int NEXT_THREADS = 128;
 constexpr int PIXELS = 2; // of a thread
-constexpr int PRODUCT_THREADS = 256;
+constexpr int PRODUCT_THREADS = 256, PRODUCT_PIXELS = PRODUCT_THREADS / 32 * 16;
 
 struct Shape {
   int n, h, w; // of the input
@@ -277,7 +277,8 @@ extern "C" vb_status vb_cuda_mask_map_next(void *out_dev, const void *x_dev, vb_
     if (down->in == 4)
       queue<T, 4, 16, 1>((T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w}, (cudaStream_t)cuda_stream);
     else if constexpr (sizeof(T) == 2)
-      vb_cuda::queue_kernel(next_by_products<T>, (unsigned)(((int64_t)n * (h / 2) * (w / 2) + PRODUCT_THREADS / 2 - 1) / (PRODUCT_THREADS / 2)), PRODUCT_THREADS, 0, cuda_stream, (T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w});
+      vb_cuda::queue_kernel(next_by_products<T>, (unsigned)(((int64_t)n * (h / 2) * (w / 2) + PRODUCT_PIXELS - 1) / PRODUCT_PIXELS), PRODUCT_THREADS, 0, cuda_stream,
+                            (T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w});
     else
       queue<T, 16, 64, 8>((T *)out_dev, (const T *)x_dev, *down, Shape{n, h, w}, (cudaStream_t)cuda_stream);
   });
