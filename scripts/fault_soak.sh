@@ -31,6 +31,8 @@ set -- "${operands[@]}"
 build=$(cd "$build" && pwd)
 out=${out:-$build/soak}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 3
+exec 9> "$out/lock"
+flock -n 9 || { echo "fault_soak.sh: another one writes its logs to '$out': name another folder with --out" >&2; exit 2; }
 rm -f "$out"/*.log "$out"/*.status
 scratch=$(mktemp -d)
 timer=''
