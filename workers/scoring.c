@@ -79,11 +79,12 @@ static int by_value(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-static int find_annotated(const vb_scoring *s, int frame_idx)
+/* Where it stands in a list that ascends; -1: nowhere. */
+static int place_in(const int *list, int n, int frame_idx)
 {
-    const int *p = bsearch(&frame_idx, s->annotated, (size_t)s->n_annotated, sizeof *p, by_value);
+    const int *p = bsearch(&frame_idx, list, (size_t)n, sizeof *p, by_value);
 
-    return p ? (int)(p - s->annotated) : -1;
+    return p ? (int)(p - list) : -1;
 }
 
 static bool overlay_due(const vb_scoring *s, int annotated_place)
@@ -94,20 +95,12 @@ static bool overlay_due(const vb_scoring *s, int annotated_place)
 
 bool vb_scoring_annotated(const vb_scoring *s, int frame_idx)
 {
-    return find_annotated(s, frame_idx) >= 0;
+    return place_in(s->annotated, s->n_annotated, frame_idx) >= 0;
 }
 
 bool vb_scoring_wants(const vb_scoring *s, int frame_idx)
 {
     return s->c.save_masks == VB_SAVE_ALL || vb_scoring_annotated(s, frame_idx);
-}
-
-/* Its place among the masklet's annotated frames; -1: it is none. */
-static int annotated_place(const vb_masklet *m, int frame_idx)
-{
-    const int *p = bsearch(&frame_idx, m->annotated, (size_t)m->n_annotated, sizeof *p, by_value);
-
-    return p ? (int)(p - m->annotated) : -1;
 }
 
 /* One object on one frame. gt is inited by this call when the frame is annotated for the object. */
@@ -118,7 +111,7 @@ static vb_status score_object(const vb_scoring *s, vb_scorer *scorer, int object
     vb_scored *to = &job->scored[object];
     vb_status st;
 
-    to->due = annotated_place(m, job->frame_idx) >= 0;
+    to->due = place_in(m->annotated, m->n_annotated, job->frame_idx) >= 0;
     if (to->due) {
         char path[PATH_MAX];
 
@@ -192,7 +185,8 @@ static vb_status keep_rows(vb_scoring *s, vb_job *job, vb_err *err)
         vb_progress *p = &s->progress[i];
 
         if (from->due) {
-            int place = annotated_place(s->c.masklets[i], job->frame_idx);
+            const vb_masklet *m = s->c.masklets[i];
+            int place = place_in(m->annotated, m->n_annotated, job->frame_idx);
 
             if (place >= p->first && place < p->end)
                 from->score.counted = vb_masklet_add(&p->score, from->gt_any, from->score.area > 0, from->score.j, from->score.f);
@@ -372,7 +366,7 @@ vb_status vb_scoring_submit(vb_scoring *s, int place, int frame_idx, const vb_ob
         else
             memset(m->bits, 0, (size_t)m->h * m->stride * sizeof *m->bits);
     }
-    if (overlay_due(s, find_annotated(s, frame_idx)) && (job->rgb = malloc(pixels * 3)))
+    if (overlay_due(s, place_in(s->annotated, s->n_annotated, frame_idx)) && (job->rgb = malloc(pixels * 3)))
         memcpy(job->rgb, rgb, pixels * 3);
     pthread_mutex_lock(&s->lock);
     s->tail++;
