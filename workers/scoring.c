@@ -381,11 +381,11 @@ static void end_threads(vb_scoring *s)
     s->ending = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-    for (int i = 0; i < s->n_threads; i++)
+    for (int i = 0; i < s->n_threads; i++) {
         if (s->threads[i].started)
             pthread_join(s->threads[i].thread, NULL);
-    for (int i = 0; i < s->n_threads; i++)
         s->threads[i].started = false;
+    }
 }
 
 vb_status vb_scoring_finish(vb_scoring *s, vb_trial *t, vb_err *err)

@@ -60,11 +60,11 @@ def main():
             exact = os.path.join(work, "exact")
             track(a, model, "float32", exact, "--eager")
             for dtype in a.dtypes.split(","):
-                ways = {"graphs": [], "eager": ["--eager"], "alone": ["--objects", "separate", "--repeatable"]}
-                ways["one_by_one"] = ways["alone"] + ["--dump", os.path.join(work, "dump.h5")]
-                for way, options in ways.items():
-                    ways[way] = os.path.join(work, f"{dtype}-{way}")
-                    track(a, model, dtype, ways[way], *options)
+                alone = ["--objects", "separate", "--repeatable"]
+                options = {"graphs": [], "eager": ["--eager"], "alone": alone, "one_by_one": alone + ["--dump", os.path.join(work, "dump.h5")]}
+                ways = {way: os.path.join(work, f"{dtype}-{way}") for way in options}
+                for way in ways:
+                    track(a, model, dtype, ways[way], *options[way])
                 pairs = {name: list(ious(one, other)) for name, one, other in (
                     ("without graphs", ways["alone"], ways["one_by_one"]), ("libtorch alone", ways["graphs"], ways["eager"]),
                     ("float32", ways["graphs"], exact), ("libtorch alone to float32", ways["eager"], exact))}

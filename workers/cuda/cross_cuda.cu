@@ -232,7 +232,7 @@ __global__ void __launch_bounds__((CONSUMERS + 1) * GROUP, 1)
 using Encode = CUresult (*)(CUtensorMap *, CUtensorMapDataType, cuuint32_t, void *, const cuuint64_t *, const cuuint64_t *, const cuuint32_t *, const cuuint32_t *,
                             CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
 
-Encode encode_function()
+Encode find_encode()
 {
   void *f = nullptr;
   cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
@@ -244,6 +244,12 @@ Encode encode_function()
   if (e != cudaSuccess)
     (void)cudaGetLastError();
   return e == cudaSuccess && found == cudaDriverEntryPointSuccess ? (Encode)f : nullptr;
+}
+
+Encode encode_function() // it is looked for once
+{
+  static const Encode encode = find_encode();
+  return encode;
 }
 
 // Tokens of `channels`, to be fetched 128 at a time, 64 channels of each; 0 behind the last one
