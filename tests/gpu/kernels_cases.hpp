@@ -57,6 +57,7 @@ void check_window_attention(Report &r);
 void check_cross_attention(Report &r);
 void check_tokens(Report &r);
 void check_pick(Report &r);
+void check_products(Report &r);
 void check_fused_product(Report &r);
 
 #endif

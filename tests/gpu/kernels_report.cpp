@@ -28,6 +28,7 @@ const std::vector<Group> groups = {
     {"attention to the memory bank", check_cross_attention},
     {"decoder tokens", check_tokens},
     {"choice of a mask", check_pick},
+    {"linear layers", check_products},
     {"products by cuBLASLt", check_fused_product},
 };
 

@@ -13,6 +13,8 @@ __device__ inline void copy_16(unsigned to, const void *from, bool there)
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0) : "memory");
 }
 
+__device__ inline void copy_8(unsigned to, const void *from) { asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory"); }
+
 __device__ inline void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -22,6 +24,19 @@ __device__ inline void wait_for_copies() { asm volatile("cp.async.wait_all;" :::
 __device__ inline void prepare(unsigned barrier, int arrivals) { asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory"); }
 
 __device__ inline void arrive(unsigned barrier) { asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(barrier) : "memory"); }
+
+// At the same barrier of another block of the cluster
+__device__ inline void arrive_in_cluster(unsigned barrier, unsigned block)
+{
+  asm volatile("{.reg .b32 there; mapa.shared::cluster.u32 there, %0, %1; mbarrier.arrive.shared::cluster.b64 _, [there];}" ::"r"(barrier), "r"(block)
+               : "memory");
+}
+
+// All threads of a cluster's blocks, whose barriers are prepared then
+__device__ inline void meet_in_cluster()
+{
+  asm volatile("fence.mbarrier_init.release.cluster; barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
 
 // With this thread's copies so far, once they are there
 __device__ inline void arrive_by_copies(unsigned barrier) { asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(barrier) : "memory"); }

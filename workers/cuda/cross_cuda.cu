@@ -7,11 +7,11 @@
 #include "cross_cuda.h"
 
 #include "copies.cuh"
+#include "tensor_map.cuh"
 #include "warpgroup.cuh"
 
 #if CUDART_VERSION >= 12000 // before, there are neither such products nor such copies
 
-#include <cuda.h>
 #include <math.h>
 
 namespace {
@@ -228,37 +228,10 @@ __global__ void __launch_bounds__((CONSUMERS + 1) * GROUP, 1)
 #endif
 }
 
-// The driver's function, which no library of the toolkit wraps
-using Encode = CUresult (*)(CUtensorMap *, CUtensorMapDataType, cuuint32_t, void *, const cuuint64_t *, const cuuint64_t *, const cuuint32_t *, const cuuint32_t *,
-                            CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
-
-Encode find_encode()
-{
-  void *f = nullptr;
-  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-#if CUDART_VERSION >= 12050
-  const cudaError_t e = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &f, 12000, cudaEnableDefault, &found);
-#else
-  const cudaError_t e = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &f, cudaEnableDefault, &found);
-#endif
-  if (e != cudaSuccess)
-    (void)cudaGetLastError();
-  return e == cudaSuccess && found == cudaDriverEntryPointSuccess ? (Encode)f : nullptr;
-}
-
-Encode encode_function() // it is looked for once
-{
-  static const Encode encode = find_encode();
-  return encode;
-}
-
 // Tokens of `channels`, to be fetched 128 at a time, 64 channels of each; 0 behind the last one
-bool describe(CUtensorMap *map, Encode encode, vb_dtype dtype, const vb_cuda_tokens_of &t, int channels, int tokens, int objects)
+bool describe(CUtensorMap *map, vb_dtype dtype, const vb_cuda_tokens_of &t, int channels, int tokens, int objects)
 {
-  const cuuint64_t sizes[] = {(cuuint64_t)channels, (cuuint64_t)tokens, (cuuint64_t)objects}, strides[] = {(cuuint64_t)t.token * 2, (cuuint64_t)t.object * 2};
-  const cuuint32_t box[] = {SLICE, KEYS, 1}, steps[] = {1, 1, 1};
-  return encode(map, dtype == VB_FLOAT16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, (void *)t.dev, sizes, strides, box, steps,
-                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+  return vb_cuda::describe(map, dtype, t.dev, {(cuuint64_t)channels, (cuuint64_t)tokens, (cuuint64_t)objects}, {t.token, t.object}, {SLICE, KEYS, 1});
 }
 
 template <class T> vb_status launch(const CUtensorMap &keys, const CUtensorMap &values, const Launch &l, cudaStream_t stream, vb_err *err)
@@ -279,7 +252,7 @@ bool fits(const vb_cuda_tokens_of &t) { return vb_cuda::aligned(t.dev, 16) && t.
 
 extern "C" bool vb_cuda_cross_takes(int objects, int queries, int keys, int parts)
 {
-  return vb_cuda::has_warp_groups() && encode_function() && objects >= 1 && objects <= 65535 && queries >= 1 && parts >= 1 && parts <= 65535 && keys / KEYS >= parts;
+  return vb_cuda::has_warp_groups() && vb_cuda::encode_function() && objects >= 1 && objects <= 65535 && queries >= 1 && parts >= 1 && parts <= 65535 && keys / KEYS >= parts;
 }
 
 extern "C" vb_status vb_cuda_cross_attention(void *out_dev, float *lse_dev, vb_dtype dtype, const vb_cuda_cross *a, void *cuda_stream, vb_err *err)
@@ -293,8 +266,7 @@ extern "C" vb_status vb_cuda_cross_attention(void *out_dev, float *lse_dev, vb_d
   if (!vb_cuda::aligned(out_dev, 16) || !fits(a->q) || !fits(a->k) || !fits(a->v) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16))
     return vb_fail(err, VB_EARG,
                    "attention to the memory bank on the device: values that are not aligned to 16 bytes, or dtype %d, which is no half precision", (int)dtype);
-  const Encode encode = encode_function();
-  if (!describe(&keys, encode, dtype, a->k, DIM, a->keys, a->objects) || !describe(&values, encode, dtype, a->v, WIDTH, a->keys, a->objects))
+  if (!describe(&keys, dtype, a->k, DIM, a->keys, a->objects) || !describe(&values, dtype, a->v, WIDTH, a->keys, a->objects))
     return vb_fail(err, VB_ECUDA, "attention to the memory bank on the device: the driver refuses to describe %d keys of %d objects", a->keys, a->objects);
   return dtype == VB_FLOAT16 ? launch<__half>(keys, values, l, (cudaStream_t)cuda_stream, err) : launch<__nv_bfloat16>(keys, values, l, (cudaStream_t)cuda_stream, err);
 }

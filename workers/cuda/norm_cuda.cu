@@ -7,6 +7,7 @@
 #include "norm_cuda.h"
 
 #include "vectors.cuh"
+#include "windows.cuh"
 
 namespace {
 
@@ -14,6 +15,7 @@ using vb_cuda::by_dtype;
 using vb_cuda::gelu;
 using vb_cuda::load4;
 using vb_cuda::store4;
+using vb_cuda::Windows;
 
 constexpr int THREADS = 256;
 constexpr int MAX_FOURS = 9;
@@ -23,29 +25,6 @@ struct Rows {
   int64_t n, n_out; // n_out: with those that fill up the last windows
   int channels, lanes;
 };
-
-// Windows of a side that cover a map, down and across.
-struct Windows {
-  int side, down, across;
-  __host__ __device__ Windows(int side, int h, int w) : side(side), down((h + side - 1) / side), across((w + side - 1) / side) {}
-  __host__ __device__ int64_t rows() const { return (int64_t)down * across * side * side; } // of one map
-};
-
-__device__ int64_t to_windows(int64_t row, int h, int w, Windows in)
-{
-  const int64_t map = row / (h * w);
-  const int at = (int)(row - map * (h * w)), y = at / w, x = at - y * w;
-  return map * in.rows() + ((y / in.side * in.across + x / in.side) * in.side + y % in.side) * in.side + x % in.side;
-}
-
-// -1: outside of the map
-__device__ int64_t from_windows(int64_t place, int h, int w, Windows in)
-{
-  const int64_t map = place / in.rows();
-  const int at = (int)(place - map * in.rows()), window = at / (in.side * in.side), inner = at % (in.side * in.side);
-  const int y = window / in.across * in.side + inner / in.side, x = window % in.across * in.side + inner % in.side;
-  return y < h && x < w ? map * (h * w) + y * w + x : -1;
-}
 
 template <class T> __device__ float4 rounded(float4 v, T *)
 {
@@ -73,7 +52,7 @@ template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r
   const int64_t place = (int64_t)blockIdx.x * (THREADS / r.lanes) + (int)threadIdx.x / r.lanes; // of out
   int64_t row = place < r.n_out ? place : -1;
   if (norm.out_window && row >= 0)
-    row = from_windows(place, norm.map_h, norm.map_w, Windows(norm.out_window, norm.map_h, norm.map_w));
+    row = Windows(norm.out_window, norm.map_h, norm.map_w).map_row(place);
   const bool inside = row >= 0;
   if (!inside) // it computes the first row again: shuffles need all lanes
     row = 0;
@@ -84,7 +63,7 @@ template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r
       v[k] = load4(a + row * r.channels + (k * r.lanes + lane) * 4);
   });
   if (norm.b.dev) {
-    const int64_t b_row = norm.b_window            ? to_windows(row, norm.map_h, norm.map_w, Windows(norm.b_window, norm.map_h, norm.map_w))
+    const int64_t b_row = norm.b_window            ? Windows(norm.b_window, norm.map_h, norm.map_w).of_map_row(row)
                           : norm.b_rows == r.n ? row
                                                : row % norm.b_rows;
     by_dtype(norm.b.dtype, norm.b.dev, [&](auto *b) {

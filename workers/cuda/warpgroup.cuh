@@ -59,13 +59,19 @@ template <int N> __device__ void settled(float (&values)[N])
 #define VB_C32 VB_C28, VB_C4(28)
 #define VB_C36 VB_C32, VB_C4(32)
 #define VB_C48 VB_C36, VB_C4(36), VB_C4(40), VB_C4(44)
-#define VB_C64 VB_C48, VB_C4(48), VB_C4(52), VB_C4(56), VB_C4(60)
+#define VB_C56 VB_C48, VB_C4(48), VB_C4(52)
+#define VB_C64 VB_C56, VB_C4(56), VB_C4(60)
+#define VB_C72 VB_C64, VB_C4(64), VB_C4(68)
+#define VB_C96 VB_C72, VB_C4(72), VB_C4(76), VB_C4(80), VB_C4(84), VB_C4(88), VB_C4(92)
 #define VB_S24 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23"
 #define VB_S28 VB_S24 ",%24,%25,%26,%27"
 #define VB_S32 VB_S28 ",%28,%29,%30,%31"
 #define VB_S36 VB_S32 ",%32,%33,%34,%35"
 #define VB_S48 VB_S36 ",%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
-#define VB_S64 VB_S48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define VB_S56 VB_S48 ",%48,%49,%50,%51,%52,%53,%54,%55"
+#define VB_S64 VB_S56 ",%56,%57,%58,%59,%60,%61,%62,%63"
+#define VB_S72 VB_S64 ",%64,%65,%66,%67,%68,%69,%70,%71"
+#define VB_S96 VB_S72 ",%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95"
 #define VB_WGMMA_OF(TYPE, COLUMNS, C_TEXT, A, B, ONTO, BY_ROWS, ...)                                                                                \
   asm volatile("{.reg .pred p; setp.ne.b32 p, " ONTO ", 0; wgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" C_TEXT "}, {" A \
                "}, " B ", p, 1, 1, " BY_ROWS ";}"                                                                                                   \
@@ -97,21 +103,58 @@ template <class T, bool ROWS, int HALF> __device__ void queue_product(float (&c)
   }
 }
 
+#define VB_WGMMA_SHARED_OF(TYPE, COLUMNS, C_TEXT, A, B, ONTO, ...)                                                                                  \
+  asm volatile("{.reg .pred p; setp.ne.b32 p, " ONTO ", 0; wgmma.mma_async.sync.aligned.m64n" COLUMNS "k16.f32." TYPE "." TYPE " {" C_TEXT "}, " A  \
+               ", " B ", p, 1, 1, 0, 0;}"                                                                                                           \
+               : __VA_ARGS__                                                                                                                        \
+               : "l"(a), "l"(b), "r"((int)onto))
+#define VB_WGMMA_SHARED(...)                                                                                                                        \
+  if constexpr (std::is_same_v<T, __half>)                                                                                                          \
+    VB_WGMMA_SHARED_OF("f16", __VA_ARGS__);                                                                                                         \
+  else                                                                                                                                              \
+    VB_WGMMA_SHARED_OF("bf16", __VA_ARGS__)
+
+// The same with a in shared memory too, row by row, and b column by column.
+template <class T, int HALF> __device__ void queue_product(float (&c)[HALF], uint64_t a, uint64_t b, bool onto)
+{
+  constexpr int N = 2 * HALF;
+  static_assert(N == 96 || N == 112 || N == 128 || N == 144 || N == 192, "another line below");
+  if constexpr (N == 96) {
+    VB_WGMMA_SHARED("96", VB_S48, "%48", "%49", "%50", VB_C48);
+  } else if constexpr (N == 112) {
+    VB_WGMMA_SHARED("112", VB_S56, "%56", "%57", "%58", VB_C56);
+  } else if constexpr (N == 128) {
+    VB_WGMMA_SHARED("128", VB_S64, "%64", "%65", "%66", VB_C64);
+  } else if constexpr (N == 144) {
+    VB_WGMMA_SHARED("144", VB_S72, "%72", "%73", "%74", VB_C72);
+  } else {
+    VB_WGMMA_SHARED("192", VB_S96, "%96", "%97", "%98", VB_C96);
+  }
+}
+
 #undef VB_WGMMA
 #undef VB_WGMMA_OF
+#undef VB_WGMMA_SHARED
+#undef VB_WGMMA_SHARED_OF
 #undef VB_C4
 #undef VB_C24
 #undef VB_C28
 #undef VB_C32
 #undef VB_C36
 #undef VB_C48
+#undef VB_C56
 #undef VB_C64
+#undef VB_C72
+#undef VB_C96
 #undef VB_S24
 #undef VB_S28
 #undef VB_S32
 #undef VB_S36
 #undef VB_S48
+#undef VB_S56
 #undef VB_S64
+#undef VB_S72
+#undef VB_S96
 
 #endif
 

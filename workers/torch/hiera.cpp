@@ -34,9 +34,19 @@ Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
   if (pool)
     q = kernels::max_pool(all.slice(3, 0, out)).view({n, s * t / 4, heads, out / heads});
   const char *site = pool ? "encoder.pool" : window ? "encoder.window" : "encoder.global";
-  Tensor y = c.attention(site, q.transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2));
-  y = attn_proj(join_heads(y));
+  const Tensor y = join_heads(c.attention(site, q.transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2)));
   return pool ? y.view({n, s / 2, t / 2, out}) : y.view({n, s, t, out});
+}
+
+kernels::Normed HieraBlock::add_attended(const Tensor &map, const Tensor &y) const
+{
+  if (map.scalar_type() == y.scalar_type() && map.is_contiguous() && kernels::product_pays(y, attn_proj.weight, attn_proj.bias, false)) {
+    const Tensor sum = kernels::product_onto(map, y, attn_proj.weight, attn_proj.bias);
+    return {sum, norm2.narrow(sum)};
+  }
+  if (window)
+    return kernels::add_windows_norm(map, attn_proj(y), norm2.weight, norm2.bias, norm2.eps, norm2.op);
+  return norm2.narrow(map, attn_proj(y));
 }
 
 HieraMap HieraBlock::operator()(Context &c, HieraMap &x) const
@@ -52,13 +62,12 @@ HieraMap HieraBlock::operator()(Context &c, HieraMap &x) const
     if (pool)
       shortcut = kernels::max_pool(shortcut);
   }
-  if (!window) {
-    const kernels::Normed y = norm2.narrow(proj ? shortcut : x.a, attend(c, normed));
-    return {y.sum, mlp(y.out)};
+  if (window) {
+    const kernels::Normed y = kernels::norm_into_windows(x.a, x.b, window, norm1.weight, norm1.bias, norm1.eps, norm1.op);
+    x = {y.sum, {}};
+    normed = y.out;
   }
-  const kernels::Normed windows = kernels::norm_into_windows(x.a, x.b, window, norm1.weight, norm1.bias, norm1.eps, norm1.op);
-  x = {windows.sum, {}};
-  const kernels::Normed y = kernels::add_windows_norm(proj ? shortcut : x.a, attend(c, windows.out), norm2.weight, norm2.bias, norm2.eps, norm2.op);
+  const kernels::Normed y = add_attended(proj ? shortcut : x.a, attend(c, normed));
   return {y.sum, mlp(y.out)};
 }
 

@@ -38,7 +38,9 @@ struct HieraBlock {
   HieraMap operator()(Context &c, HieraMap &x) const;
 
 private:
-  Tensor attend(Context &c, const Tensor &windows) const; // [n, s, s, in] -> [n, s, s, out]
+  Tensor attend(Context &c, const Tensor &windows) const; // [n, s, s, in] -> [n, s, s, out], before attn.proj
+  // map + attn.proj(y), of the map's windows or the map, and its norm2
+  kernels::Normed add_attended(const Tensor &map, const Tensor &y) const;
 };
 
 struct Hiera : Trunk {

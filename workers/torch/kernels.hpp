@@ -116,6 +116,17 @@ Tensor window_attention(const Tensor &q, const Tensor &k, const Tensor &v);
 bool takes_cross(const Tensor &q, const Tensor &k, const Tensor &v, int64_t parts);
 Tensor cross_attention(const Tensor &q, const Tensor &k, const Tensor &v, int64_t parts);
 
+// Linear layers in half precision with what follows them, on compute capability 9.0: x [..., in], weight [out, in], bias [out].
+//   takes_product     all that the kernel can
+//   product_pays      where it is faster than libtorch's product and what then would follow (measured on an H100)
+//   product           gelu(x weight' + bias), or without
+//   product_onto      residual + (x weight' + bias), of their one dtype; residual of x's rows, or maps [B, h, w, out] of whose
+//                     windows x [., side, side, in] is
+bool takes_product(const Tensor &x, const Tensor &weight, const Tensor &bias);
+bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu);
+Tensor product(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu);
+Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias);
+
 // Depthwise convolution of channels-last maps, weights held as the kernel takes them.
 class Depthwise {
 public:

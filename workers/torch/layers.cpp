@@ -29,6 +29,8 @@ Tensor Linear::operator()(const Tensor &x, Act act) const
     }
     return onednn::linear(x.to(weight.scalar_type()).contiguous(), packed, bias, act);
   }
+  if (act != Act::relu && kernels::product_pays(x, weight, bias, act == Act::gelu))
+    return kernels::product(x, weight, bias, act == Act::gelu);
   if (weight.is_cuda() && act == Act::relu && bias.defined()) { // in the product's last step
     const Tensor rows = x.to(weight.scalar_type()).reshape({-1, x.size(-1)});
     std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());

@@ -1,0 +1,77 @@
+// Linear layers of our own with what follows them.
+#include "kernels_cases.hpp"
+
+#include <cmath>
+
+namespace {
+
+namespace kernels = vb::kernels;
+
+double rounding(at::ScalarType dtype) { return dtype == at::kHalf ? 1e-3 : 8e-3; }
+
+struct Layer {
+  Tensor weight, bias;
+  Layer(int64_t in, int64_t out, at::ScalarType dtype) : weight((on_gpu({out, in}, at::kFloat) / std::sqrt((double)in)).to(dtype)), bias(on_gpu({out}, dtype)) {}
+  Tensor in_float(const Tensor &x) const { return at::linear(x.to(at::kFloat), weight.to(at::kFloat), bias.to(at::kFloat)).to(x.scalar_type()); }
+};
+
+struct Hiera { // a block's map and channels, and the windows of its side
+  int64_t side, channels, window;
+};
+
+} // namespace
+
+void check_products(Report &r)
+{
+  // rows and channels that fill no tile and no slice, every width of tiles, rings that go round
+  const struct {
+    int64_t rows, in, out;
+  } shapes[] = {{1, 64, 96}, {130, 80, 112}, {257, 144, 128}, {1000, 1040, 144}, {4900, 384, 1152}, {65536, 112, 448}, {4096, 576, 2304}, {4097, 2304, 576}, {1024, 1152, 3456}};
+  for (at::ScalarType dtype : {at::kHalf, at::kBFloat16})
+    for (const auto &s : shapes) {
+      const Layer layer(s.in, s.out, dtype);
+      const Tensor x = on_gpu({1, s.rows, s.in}, dtype), y = layer.in_float(x);
+      const std::string name = "linear " + shape_of(x) + " to " + std::to_string(s.out);
+      if (!kernels::takes_product(x, layer.weight, layer.bias)) {
+        printf("not taken: %s\n", name.c_str());
+        continue;
+      }
+      r.compare(name, kernels::product(x, layer.weight, layer.bias, false), y, rounding(dtype));
+      r.compare("gelu of " + name, kernels::product(x, layer.weight, layer.bias, true), at::gelu(y.to(at::kFloat)).to(dtype), rounding(dtype));
+      const Tensor residual = on_gpu({1, s.rows, s.out}, dtype);
+      r.compare("sum with " + name, kernels::product_onto(residual, x, layer.weight, layer.bias), residual + y, rounding(dtype));
+    }
+  for (at::ScalarType dtype : {at::kHalf, at::kBFloat16})
+    for (const Hiera &s : {Hiera{64, 384, 14}, Hiera{32, 768, 7}, Hiera{256, 96, 8}, Hiera{9, 144, 4}}) {
+      const int64_t across = (s.side + s.window - 1) / s.window;
+      const Layer layer(s.channels, s.channels, dtype);
+      const Tensor map = on_gpu({2, s.side, s.side, s.channels}, dtype), windows = on_gpu({2 * across * across, s.window, s.window, s.channels}, dtype);
+      if (!kernels::takes_product(windows, layer.weight, layer.bias))
+        continue;
+      const Tensor one = at::ones({s.channels}, map.options().dtype(at::kFloat)), none = at::zeros_like(one);
+      r.compare("sum of map and windows' linear " + shape_of(map), kernels::product_onto(map, windows, layer.weight, layer.bias),
+                kernels::plain::add_windows_norm(map, layer.in_float(windows), one, none, 1e-6, dtype).sum, rounding(dtype));
+    }
+  // Hiera's layers of all sizes as they are called: joined projections, the layer after attention, the MLP
+  for (const Hiera &s : {Hiera{256, 144, 8}, Hiera{128, 288, 4}, Hiera{64, 576, 16}, Hiera{32, 1152, 8}, Hiera{256, 112, 8}, Hiera{128, 224, 4}, Hiera{64, 448, 14},
+                         Hiera{32, 896, 7}, Hiera{256, 96, 8}, Hiera{128, 192, 4}, Hiera{64, 384, 14}, Hiera{32, 768, 7}}) {
+    const int64_t c = s.channels, across = (s.side + s.window - 1) / s.window;
+    const Layer qkv(c, 3 * c, at::kBFloat16), proj(c, c, at::kBFloat16), in(c, 4 * c, at::kBFloat16), out(4 * c, c, at::kBFloat16);
+    const Tensor windows = on_gpu({across * across, s.window, s.window, c}, at::kBFloat16), map = on_gpu({1, s.side, s.side, c}, at::kBFloat16),
+                 hidden = on_gpu({1, s.side, s.side, 4 * c}, at::kBFloat16), one = at::ones({c}, map.options().dtype(at::kFloat)), none = at::zeros_like(one);
+    const auto linear = [](const Tensor &x, const Layer &l) { return at::linear(x, l.weight, l.bias); };
+    const auto ours = [](const Tensor &x, const Layer &l, bool gelu = false) { return kernels::product(x, l.weight, l.bias, gelu); };
+    if (!kernels::takes_product(windows, qkv.weight, qkv.bias))
+      continue;
+    const auto time = [&](const char *what, const Tensor &x, const Layer &l, bool gelu, const std::function<void()> &with, const std::function<void()> &without) {
+      r.time(what + shape_of(x) + (kernels::product_pays(x, l.weight, l.bias, gelu) ? "" : ", not used"), with, without);
+    };
+    time("projections ", windows, qkv, false, [&] { ours(windows, qkv); }, [&] { linear(windows, qkv); });
+    time("projection ", windows, proj, false, [&] { ours(windows, proj); }, [&] { linear(windows, proj); });
+    time("projection, sum and norm ", windows, proj, false,
+         [&] { kernels::add_norm(kernels::product_onto(map, windows, proj.weight, proj.bias), {}, one, none, 1e-6, at::kBFloat16); },
+         [&] { kernels::add_windows_norm(map, linear(windows, proj), one, none, 1e-6, at::kBFloat16); });
+    time("layer and gelu ", map, in, true, [&] { ours(map, in, true); }, [&] { kernels::gelu_(linear(map, in)); });
+    time("layer back ", hidden, out, false, [&] { ours(hidden, out); }, [&] { linear(hidden, out); });
+  }
+}

@@ -1,0 +1,352 @@
+/* Linear layers with what follows them; see product_cuda.h.
+ *
+ * Blocks stay, two and two in clusters, and go over tiles of 128 rows and COLS columns. A thread fetches slices of 64 input
+ * channels into a ring in shared memory by the tensor memory accelerator; the rows of weights, which both blocks of a cluster
+ * need, each fetches for both every second time. Two warp groups multiply half of a tile's rows each; while they end a tile (bias,
+ * activation, rounding, storing) the next one's slices arrive. That one ends a tile while the other multiplies does not pay: its
+ * stores and loads wait for the shared memory that the products read, 6100 cycles instead of 2500 (H100, 128x192).
+ *
+ * Rows of weights are fetched in such an order that a lane's accumulators of 16 columns are four neighbours. */
+#include "product_cuda.h"
+
+#include "copies.cuh"
+#include "gelu_formula.h"
+#include "tensor_map.cuh"
+#include "warpgroup.cuh"
+#include "windows.cuh"
+
+#if CUDART_VERSION >= 12000 // before, there are neither such products nor such copies
+
+namespace {
+
+constexpr int GROUP = 128, THREADS = 3 * GROUP, ROWS = 128, SLICE = 64, CLUSTER = 2, STEP = 16; // of a tile; channels of a slice, of a product
+constexpr int X_BYTES = ROWS * SLICE * 2, MOST_SHARED = 227 * 1024, MOST_STAGES = 8, MOST_OUT = 5120;
+constexpr int BESIDE = 1024 + MOST_OUT * 2; // swizzled pieces begin at whole kilobytes; the bias
+
+enum Ending { PLAIN, GELU, ONTO }; // what follows; a residual is in shared memory by then
+
+template <int COLS> constexpr int stage_bytes = X_BYTES + COLS * SLICE * 2;
+template <int COLS, Ending END> constexpr int residual_bytes = END == ONTO ? ROWS * COLS * 2 : 0;
+template <int COLS, Ending END> constexpr int room_for = (MOST_SHARED - 1024 - BESIDE - residual_bytes<COLS, END>) / stage_bytes<COLS>;
+template <int COLS, Ending END> constexpr int stages = room_for<COLS, END> < MOST_STAGES ? room_for<COLS, END> : MOST_STAGES;
+template <int COLS, Ending END> constexpr int shared_bytes = stages<COLS, END> * stage_bytes<COLS> + residual_bytes<COLS, END> + BESIDE;
+
+struct Launch {
+  vb_cuda_product p;
+  void *y;
+  int pairs_down, pairs; // of tiles: of a column of tiles, all
+};
+
+#ifdef VB_HAVE_WARPGROUPS
+
+// A place in the ring, and the parity of the phase in which it is filled this time
+template <int STAGES> struct Ring {
+  int stage = 0, parity = 0;
+
+  __device__ void advance(int n = 1)
+  {
+    for (stage += n; stage >= STAGES; stage -= STAGES)
+      parity ^= 1;
+  }
+};
+
+// In shared memory, from `at` on: a stage is there, has been read by both blocks of the cluster; the bias is there.
+template <int STAGES> struct Barriers {
+  unsigned at;
+  __device__ unsigned there(int stage) const { return at + (unsigned)(8 * stage); }
+  __device__ unsigned read(int stage) const { return at + (unsigned)(8 * (STAGES + stage)); }
+  __device__ unsigned bias() const { return at + (unsigned)(8 * 2 * STAGES); }
+};
+
+struct Tile {
+  int row, col;
+  __device__ Tile(const Launch &l, int pair, int rank, int cols) : row((pair % l.pairs_down * CLUSTER + rank) * ROWS), col(pair / l.pairs_down * cols) {}
+};
+
+// The slices that a block fetches one after the other
+template <int STAGES> struct Slice {
+  int pair = (int)blockIdx.x / CLUSTER, index = 0, turn = 0;
+  Ring<STAGES> r;
+
+  __device__ void advance(int slices)
+  {
+    turn++;
+    r.advance();
+    if (++index == slices) {
+      index = 0;
+      pair += (int)gridDim.x / CLUSTER;
+    }
+  }
+};
+
+template <int COLS, int STAGES> __device__ void produce(const CUtensorMap &x, const CUtensorMap &weight, const Launch &l, unsigned ring, Barriers<STAGES> b, int rank)
+{
+  constexpr int AHEAD = 2; // more would keep the first rows of x waiting
+  const int slices = (l.p.in + SLICE - 1) / SLICE;
+  const auto at = [&](const Slice<STAGES> &s) { return ring + (unsigned)(s.r.stage * stage_bytes<COLS>); };
+  const auto fetch_weight = [&](const Slice<STAGES> &s) {
+    vb_cuda::arrive_expecting(b.there(s.r.stage), stage_bytes<COLS>);
+    if (s.turn % CLUSTER == rank)
+      asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%2, %5, %5, %5, %3}], [%4], %6;" ::"r"(
+                       at(s) + X_BYTES),
+                   "l"(&weight), "r"(s.index * SLICE), "r"(Tile(l, s.pair, rank, COLS).col / STEP), "r"(b.there(s.r.stage)), "r"(0), "h"((uint16_t)((1 << CLUSTER) - 1))
+                   : "memory");
+  };
+  for (Slice<STAGES> s; s.pair < l.pairs && s.turn < AHEAD; s.advance(slices)) // no kernel before this one writes weights
+    fetch_weight(s);
+  vb_cuda::await_kernel_before();
+  Slice<STAGES> s;
+  for (; s.pair < l.pairs; s.advance(slices)) {
+    if (s.turn >= AHEAD) {
+      vb_cuda::wait_for_phase(b.read(s.r.stage), s.r.parity ^ 1);
+      fetch_weight(s);
+    }
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(at(s)), "l"(&x),
+                 "r"(s.index * SLICE), "r"(Tile(l, s.pair, rank, COLS).row), "r"(b.there(s.r.stage))
+                 : "memory");
+  }
+  for (int i = 0; i < STAGES; i++, s.r.advance()) // the block stays until the other one has arrived at its barriers
+    vb_cuda::wait_for_phase(b.read(s.r.stage), s.r.parity ^ 1);
+}
+
+__device__ float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
+
+// c += so many steps of a slice, queued
+template <class T, int STEPS, int HALF> __device__ void multiply(float (&c)[HALF], unsigned x, unsigned weight, bool onto)
+{
+  vb_cuda::begin_products();
+#pragma unroll
+  for (int k = 0; k < STEPS; k++)
+    vb_cuda::queue_product<T>(c, vb_cuda::matrix_at(x + (unsigned)(k * STEP * 2), 16, 1024, vb_cuda::SWIZZLE_128),
+                              vb_cuda::matrix_at(weight + (unsigned)(k * STEP * 2), 16, 1024, vb_cuda::SWIZZLE_128), onto || k > 0);
+  vb_cuda::commit_products();
+}
+
+// Four neighbouring columns of a lane, of 16: in row 8 * i of those that the warp holds
+template <int HALF> __device__ float4 four_of(const float (&c)[HALF], int sixteen, int i)
+{
+  return {c[8 * sixteen + 2 * i], c[8 * sixteen + 2 * i + 1], c[8 * sixteen + 4 + 2 * i], c[8 * sixteen + 4 + 2 * i + 1]};
+}
+
+template <class T> __device__ float4 rounded(float4 v)
+{
+  const float2 a = vb_cuda::of_pair<T>(vb_cuda::pair<T>(v.x, v.y)), b = vb_cuda::of_pair<T>(vb_cuda::pair<T>(v.z, v.w));
+  return {a.x, a.y, b.x, b.y};
+}
+
+template <class T, int COLS, Ending END>
+__device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::Four<T> *residual, Barriers<stages<COLS, END>> b, int rank, int group)
+{
+  constexpr int SIXTEENS = COLS / STEP;
+  const vb_cuda_product &p = l.p;
+  const int slices = (p.in + SLICE - 1) / SLICE, lane = (int)threadIdx.x % 32;
+  const int row_in_tile = (int)threadIdx.x / 32 * 16 + lane / 4, col_in_tile = lane % 4 * 4;
+  const auto release = [&](int stage) {
+    if (lane == 0) {
+      vb_cuda::arrive(b.read(stage));
+      vb_cuda::arrive_in_cluster(b.read(stage), (unsigned)(rank ^ 1));
+    }
+  };
+  float c[COLS / 2];
+  Ring<stages<COLS, END>> r;
+
+  for (int pair = (int)blockIdx.x / CLUSTER; pair < l.pairs; pair += (int)gridDim.x / CLUSTER) {
+    const Tile tile(l, pair, rank, COLS);
+    int64_t place[2]; // of the thread's rows, 8 apart; -1: none
+    for (int i = 0; i < 2; i++) {
+      place[i] = tile.row + row_in_tile + 8 * i < p.rows ? tile.row + row_in_tile + 8 * i : -1;
+      if (END == ONTO && p.window && place[i] >= 0)
+        place[i] = vb_cuda::Windows(p.window, p.map_h, p.map_w).map_row(place[i]);
+    }
+    const auto at = [&](int i, int sixteen) { return place[i] * p.out + tile.col + col_in_tile + sixteen * STEP; };
+    if (END == ONTO) // each thread's own part
+#pragma unroll
+      for (int i = 0; i < 2; i++)
+#pragma unroll
+        for (int s = 0; s < SIXTEENS; s++)
+          vb_cuda::copy_8(vb_cuda::shared_address(residual + (i * SIXTEENS + s) * 2 * GROUP + threadIdx.x), (const T *)p.residual_dev + (place[i] < 0 ? 0 : at(i, s)));
+
+    int before = -1;
+    for (int i = 0; i < slices; i++) {
+      const unsigned x = ring + (unsigned)(r.stage * stage_bytes<COLS> + group * X_BYTES / 2), weight = ring + (unsigned)(r.stage * stage_bytes<COLS> + X_BYTES);
+      vb_cuda::wait_for_phase(b.there(r.stage), r.parity);
+      switch (p.in - i * SLICE) { // no branch between a slice's products, or the compiler would part them
+      case STEP: multiply<T, 1>(c, x, weight, i > 0); break;
+      case 2 * STEP: multiply<T, 2>(c, x, weight, i > 0); break;
+      case 3 * STEP: multiply<T, 3>(c, x, weight, i > 0); break;
+      default: multiply<T, 4>(c, x, weight, i > 0);
+      }
+      if (before >= 0) {
+        vb_cuda::wait_products<1>();
+        release(before);
+      }
+      before = r.stage;
+      r.advance();
+    }
+    vb_cuda::wait_products<0>();
+    vb_cuda::settled(c);
+    release(before);
+
+    vb_cuda::wait_for_phase(b.bias(), 0);
+    if (END == ONTO)
+      vb_cuda::wait_for_copies();
+#pragma unroll
+    for (int s = 0; s < SIXTEENS; s++) {
+      const float4 add = vb_cuda::load4(bias + tile.col + col_in_tile + s * STEP);
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        float4 v = four_of(c, s, i) + add;
+        if (END == ONTO) {
+          v = rounded<T>(v) + vb_cuda::load4(residual[(i * SIXTEENS + s) * 2 * GROUP + threadIdx.x].v);
+        } else if (END == GELU) {
+          v = rounded<T>(v);
+          v = {vb_gelu(v.x), vb_gelu(v.y), vb_gelu(v.z), vb_gelu(v.w)};
+        }
+        if (place[i] >= 0)
+          *reinterpret_cast<uint2 *>((T *)l.y + at(i, s)) = {vb_cuda::pair<T>(v.x, v.y), vb_cuda::pair<T>(v.z, v.w)};
+      }
+    }
+  }
+}
+
+#endif
+
+template <class T, int COLS, Ending END>
+__global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
+    product(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap weight, const __grid_constant__ Launch l)
+{
+#ifdef VB_HAVE_WARPGROUPS
+  constexpr int STAGES = stages<COLS, END>;
+  extern __shared__ unsigned char raw[];
+  __shared__ uint64_t barriers[2 * STAGES + 1];
+  const Barriers<STAGES> b = {vb_cuda::shared_address(barriers)};
+  const unsigned ring = (vb_cuda::shared_address(raw) + 1023) & ~1023u;
+  unsigned char *behind = raw + (ring - vb_cuda::shared_address(raw)) + STAGES * stage_bytes<COLS>;
+  T *bias = (T *)(behind + residual_bytes<COLS, END>);
+  const int group = __shfl_sync(~0u, (int)threadIdx.x / GROUP, 0) /* the compiler sees that warps do not part */, rank = (int)blockIdx.x % CLUSTER;
+  const int fetcher = (int)threadIdx.x - 2 * GROUP;
+
+  if (fetcher == 0) {
+    vb_cuda::prefetch(x);
+    vb_cuda::prefetch(weight);
+  }
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < STAGES; i++) {
+      vb_cuda::prepare(b.there(i), 1);
+      vb_cuda::prepare(b.read(i), CLUSTER * 2 * GROUP / 32); // a lane of each warp that reads it, of both blocks
+    }
+    vb_cuda::prepare(b.bias(), GROUP - 32);
+  }
+  vb_cuda::meet_in_cluster();
+  if (group < 2) {
+    vb_cuda::await_kernel_before();
+    consume<T, COLS, END>(l, ring, bias, (vb_cuda::Four<T> *)behind, b, rank, group);
+  } else if (fetcher >= 32) {
+    for (int i = (fetcher - 32) * 8; i < l.p.out; i += (GROUP - 32) * 8) // no kernel before this one writes it
+      vb_cuda::store_wide(bias + i, vb_cuda::load_wide((const T *)l.p.bias_dev + i));
+    vb_cuda::arrive(b.bias());
+  } else if (fetcher == 0) {
+    produce<COLS>(x, weight, l, ring, b, rank);
+  }
+#else
+  vb_cuda::await_kernel_before();
+#endif
+}
+
+constexpr int widths[] = {192, 144, 128, 112, 96};
+
+int clusters() { return vb_cuda::multiprocessors() / CLUSTER; }
+
+int pairs_down(int64_t rows) { return (int)((rows + CLUSTER * ROWS - 1) / (CLUSTER * ROWS)); }
+
+struct Plan {
+  int cols = 0, rounds = 0; // width of tiles, and how often all multiprocessors take one; 0: none divides the columns
+};
+
+Plan plan_of(int64_t rows, int out)
+{
+  Plan best;
+  for (const int cols : widths) {
+    const int64_t pairs = (int64_t)pairs_down(rows) * (out / cols), rounds = (pairs + clusters() - 1) / clusters();
+    if (out % cols == 0 && (!best.cols || rounds * cols < (int64_t)best.rounds * best.cols))
+      best = {cols, (int)rounds};
+  }
+  return best;
+}
+
+template <class T, int COLS, Ending END> vb_status launch(const Launch &l, const CUtensorMap &x, const CUtensorMap &weight, void *stream, vb_err *err)
+{
+  static const cudaError_t e = cudaFuncSetAttribute(product<T, COLS, END>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes<COLS, END>);
+  if (e != cudaSuccess) {
+    (void)cudaGetLastError();
+    return vb_fail(err, VB_ECUDA, "a linear layer on the device: %d bytes of shared memory: %s", shared_bytes<COLS, END>, cudaGetErrorString(e));
+  }
+  const int n = l.pairs < clusters() ? l.pairs : clusters();
+  vb_cuda::queue_kernel(product<T, COLS, END>, (unsigned)(n * CLUSTER), THREADS, shared_bytes<COLS, END>, stream, x, weight, l);
+  return vb_cuda::launched("a linear layer", err);
+}
+
+template <class T, int COLS> vb_status launch_of(const Launch &l, vb_dtype dtype, void *stream, vb_err *err)
+{
+  const vb_cuda_product &p = l.p;
+  CUtensorMap x, weight;
+  // weights: of each 16 rows those of two neighbours, of every fourth such two, of both rests
+  if (!vb_cuda::describe(&x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)p.rows}, {p.in}, {SLICE, ROWS}) ||
+      !vb_cuda::describe(&weight, dtype, p.weight_dev, {(cuuint64_t)p.in, 2, 4, 2, (cuuint64_t)p.out / STEP}, {p.in, 4 * p.in, 2 * p.in, STEP * p.in},
+                         {SLICE, 2, 4, 2, (cuuint32_t)COLS / STEP}))
+    return vb_fail(err, VB_ECUDA, "a linear layer on the device: the driver refuses to describe %lld rows of %d channels", (long long)p.rows, p.in);
+  if (p.residual_dev)
+    return launch<T, COLS, ONTO>(l, x, weight, stream, err);
+  return p.gelu ? launch<T, COLS, GELU>(l, x, weight, stream, err) : launch<T, COLS, PLAIN>(l, x, weight, stream, err);
+}
+
+template <class T> vb_status launch_with(const Launch &l, vb_dtype dtype, int cols, void *stream, vb_err *err)
+{
+  switch (cols) {
+  case 192: return launch_of<T, 192>(l, dtype, stream, err);
+  case 144: return launch_of<T, 144>(l, dtype, stream, err);
+  case 128: return launch_of<T, 128>(l, dtype, stream, err);
+  case 112: return launch_of<T, 112>(l, dtype, stream, err);
+  default: return launch_of<T, 96>(l, dtype, stream, err);
+  }
+}
+
+} // namespace
+
+extern "C" bool vb_cuda_product_takes(int64_t rows, int in, int out)
+{
+  return vb_cuda::has_warp_groups() && vb_cuda::encode_function() && rows >= 1 && rows <= INT32_MAX - 2 * ROWS && in >= SLICE && in % STEP == 0 && out <= MOST_OUT && plan_of(rows, out).cols > 0;
+}
+
+extern "C" double vb_cuda_product_share(int64_t rows, int out)
+{
+  const Plan plan = plan_of(rows, out);
+  return plan.cols ? (double)rows * out / ((double)plan.rounds * plan.cols * clusters() * CLUSTER * ROWS) : 0;
+}
+
+extern "C" vb_status vb_cuda_product_of(void *y_dev, vb_dtype dtype, const vb_cuda_product *p, void *cuda_stream, vb_err *err)
+{
+  if (!vb_cuda_product_takes(p->rows, p->in, p->out) || (p->window && (p->window < 1 || p->map_h < 1 || p->map_w < 1)))
+    return vb_fail(err, VB_ESHAPE, "a linear layer of %lld rows, %d to %d channels, on the device: sizes that it does not take, or not compute capability 9.0",
+                   (long long)p->rows, p->in, p->out);
+  for (const void *dev : {(const void *)y_dev, p->x_dev, p->weight_dev, p->bias_dev, p->residual_dev})
+    if (!vb_cuda::aligned(dev, 16) || (!dev && dev != p->residual_dev) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16) || (p->residual_dev && p->gelu) ||
+        (p->window && !p->residual_dev))
+      return vb_fail(err, VB_EARG, "a linear layer on the device: values that lack or are not aligned to 16 bytes, dtype %d, which is no half precision, or "
+                                   "endings that do not go together", (int)dtype);
+  const int cols = plan_of(p->rows, p->out).cols, down = pairs_down(p->rows);
+  const Launch l = {*p, y_dev, down, down * (p->out / cols)};
+  return dtype == VB_FLOAT16 ? launch_with<__half>(l, dtype, cols, cuda_stream, err) : launch_with<__nv_bfloat16>(l, dtype, cols, cuda_stream, err);
+}
+
+#else
+
+extern "C" bool vb_cuda_product_takes(int64_t, int, int) { return false; }
+extern "C" double vb_cuda_product_share(int64_t, int) { return 0; }
+
+extern "C" vb_status vb_cuda_product_of(void *, vb_dtype, const vb_cuda_product *, void *, vb_err *err)
+{
+  return vb_fail(err, VB_ECUDA, "a linear layer on the device: this build is of a CUDA before 12");
+}
+
+#endif

@@ -1,0 +1,81 @@
+// Calls of our own CUDA kernels: linear layers.
+#include "kernels.hpp"
+
+#ifdef VB_HAVE_KERNELS_CUDA
+#include "kernels_call.hpp"
+
+#include "product_cuda.h"
+#endif
+
+namespace vb::kernels {
+
+#ifdef VB_HAVE_KERNELS_CUDA
+
+namespace {
+
+bool whole(const Tensor &t) { return t.is_contiguous() && (uintptr_t)t.data_ptr() % 16 == 0; }
+
+vb_cuda_product product_of(const Tensor &x, const Tensor &weight, const Tensor &bias)
+{
+  vb_cuda_product p = {};
+  p.rows = x.numel() / x.size(-1);
+  p.in = (int)x.size(-1);
+  p.out = (int)weight.size(0);
+  p.x_dev = x.data_ptr();
+  p.weight_dev = weight.data_ptr();
+  p.bias_dev = bias.data_ptr();
+  return p;
+}
+
+Tensor run(const vb_cuda_product &p, const Tensor &y, const Tensor &x)
+{
+  vb_err err;
+  check(vb_cuda_product_of(y.data_ptr(), dtype_of(x), &p, stream_of(x), &err), err);
+  return y;
+}
+
+} // namespace
+
+bool takes_product(const Tensor &x, const Tensor &weight, const Tensor &bias)
+{
+  return runs_here(x) && x.element_size() == 2 && weight.scalar_type() == x.scalar_type() && bias.defined() && bias.scalar_type() == x.scalar_type() && x.numel() > 0 &&
+         whole(x) && whole(weight) && whole(bias) && vb_cuda_product_takes(x.numel() / x.size(-1), (int)x.size(-1), (int)weight.size(0));
+}
+
+bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu)
+{
+  // Long sums libtorch does as fast; and it divides what leaves the last round empty.
+  return takes_product(x, weight, bias) && (gelu || x.size(-1) <= 576) && vb_cuda_product_share(x.numel() / x.size(-1), (int)weight.size(0)) > (gelu ? 0.8 : 0.9);
+}
+
+Tensor product(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu)
+{
+  std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());
+  sizes.back() = weight.size(0);
+  vb_cuda_product p = product_of(x, weight, bias);
+  p.gelu = gelu;
+  return run(p, at::empty(sizes, x.options()), x);
+}
+
+Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias)
+{
+  vb_cuda_product p = product_of(x, weight, bias);
+  p.residual_dev = residual.data_ptr();
+  if (residual.sizes().slice(0, (size_t)residual.dim() - 1) != x.sizes().slice(0, (size_t)x.dim() - 1)) {
+    p.map_h = (int)residual.size(1);
+    p.map_w = (int)residual.size(2);
+    p.window = (int)x.size(1);
+  }
+  return run(p, at::empty_like(residual), x);
+}
+
+#else
+
+bool takes_product(const Tensor &, const Tensor &, const Tensor &) { return false; }
+bool product_pays(const Tensor &, const Tensor &, const Tensor &, bool) { return false; }
+Tensor product(const Tensor &, const Tensor &, const Tensor &, bool) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
+Tensor product_onto(const Tensor &, const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
+
+#endif
+
+} // namespace vb::kernels
