@@ -52,6 +52,37 @@ void check_products(Report &r)
       r.compare("sum of map and windows' linear " + shape_of(map), kernels::product_onto(map, windows, layer.weight, layer.bias),
                 kernels::plain::add_windows_norm(map, layer.in_float(windows), one, none, 1e-6, dtype).sum, rounding(dtype));
     }
+  // queries; a bank's keys with latents ahead of each grid and pointers behind all; three layers joined, of which two turn
+  const struct {
+    int64_t b, memories, memory, tokens, others, out, columns;
+  } turns[] = {{1, 1, 4096, 4096, 0, 256, 256}, {2, 1, 1024, 1024, 0, 768, 512}, {1, 7, 4096, 4096, 64, 256, 256}, {3, 7, 512, 256, 44, 256, 256}, {1, 2, 9, 4, 3, 256, 256}};
+  for (at::ScalarType dtype : {at::kHalf, at::kBFloat16})
+    for (const auto &s : turns) {
+      const int64_t in = s.memories > 1 ? 64 : 256, sequence = s.memories * s.memory + s.others;
+      const Layer layer(in, s.out, dtype);
+      const Tensor x = on_gpu({s.b, sequence, in}, dtype), table = at::polar(at::ones({s.tokens, 128}, x.options().dtype(at::kFloat)), on_gpu({s.tokens, 128}, at::kFloat));
+      if (!kernels::takes_product(x, layer.weight, layer.bias))
+        continue;
+      const auto turn_last = [&](const Tensor &y) {
+        for (int64_t b = 0; b < s.b; b++)
+          for (int64_t m = 0; m < s.memories; m++)
+            for (int64_t c = 0; c < s.columns; c += 256) {
+              const Tensor grid = y[b].narrow(0, (m + 1) * s.memory - s.tokens, s.tokens).narrow(1, c, 256);
+              kernels::plain::rotate(grid, grid, table);
+            }
+      };
+      const Tensor want = layer.in_float(x);
+      turn_last(want);
+      const kernels::Turn turn = {table, s.columns, s.memories, s.memory, sequence};
+      const std::string name = "linear, turned " + shape_of(x) + " to " + std::to_string(s.out);
+      r.compare(name, kernels::product_turned(turn, x, layer.weight, layer.bias), want, rounding(dtype));
+      if (s.b == 1) {
+        const Tensor y = at::linear(x, layer.weight, layer.bias);
+        const Tensor grid = y.narrow(1, 0, s.memories * s.memory).unflatten(1, {s.memories, s.memory}).slice(2, s.memory - s.tokens).narrow(3, 0, 256);
+        r.time(name, [&] { kernels::product_turned(turn, x, layer.weight, layer.bias); },
+               [&] { at::linear(x, layer.weight, layer.bias); kernels::rotate(grid, grid, table); });
+      }
+    }
   // Hiera's layers of all sizes as they are called: joined projections, the layer after attention, the MLP
   for (const Hiera &s : {Hiera{256, 144, 8}, Hiera{128, 288, 4}, Hiera{64, 576, 16}, Hiera{32, 1152, 8}, Hiera{256, 112, 8}, Hiera{128, 224, 4}, Hiera{64, 448, 14},
                          Hiera{32, 896, 7}, Hiera{256, 96, 8}, Hiera{128, 192, 4}, Hiera{64, 384, 14}, Hiera{32, 768, 7}}) {
@@ -63,12 +94,12 @@ void check_products(Report &r)
     const auto ours = [](const Tensor &x, const Layer &l, bool gelu = false) { return kernels::product(x, l.weight, l.bias, gelu); };
     if (!kernels::takes_product(windows, qkv.weight, qkv.bias))
       continue;
-    const auto time = [&](const char *what, const Tensor &x, const Layer &l, bool gelu, const std::function<void()> &with, const std::function<void()> &without) {
-      r.time(what + shape_of(x) + (kernels::product_pays(x, l.weight, l.bias, gelu) ? "" : ", not used"), with, without);
+    const auto time = [&](const char *what, const Tensor &x, const Layer &l, bool with_more, const std::function<void()> &with, const std::function<void()> &without) {
+      r.time(what + shape_of(x) + (kernels::product_pays(x, l.weight, l.bias, with_more) ? "" : ", not used"), with, without);
     };
     time("projections ", windows, qkv, false, [&] { ours(windows, qkv); }, [&] { linear(windows, qkv); });
     time("projection ", windows, proj, false, [&] { ours(windows, proj); }, [&] { linear(windows, proj); });
-    time("projection, sum and norm ", windows, proj, false,
+    time("projection, sum and norm ", windows, proj, true,
          [&] { kernels::add_norm(kernels::product_onto(map, windows, proj.weight, proj.bias), {}, one, none, 1e-6, at::kBFloat16); },
          [&] { kernels::add_windows_norm(map, linear(windows, proj), one, none, 1e-6, at::kBFloat16); });
     time("layer and gelu ", map, in, true, [&] { ours(map, in, true); }, [&] { kernels::gelu_(linear(map, in)); });

@@ -3,8 +3,8 @@
  * Blocks stay, two and two in clusters, and go over tiles of 128 rows and COLS columns. A thread fetches slices of 64 input
  * channels into a ring in shared memory by the tensor memory accelerator; the rows of weights, which both blocks of a cluster
  * need, each fetches for both every second time. Two warp groups multiply half of a tile's rows each; while they end a tile (bias,
- * activation, rounding, storing) the next one's slices arrive. That one ends a tile while the other multiplies does not pay: its
- * stores and loads wait for the shared memory that the products read, 6100 cycles instead of 2500 (H100, 128x192).
+ * what follows, storing) the next one's slices arrive. That one ends a tile while the other multiplies does not pay: its stores
+ * wait for the shared memory that the products read, 6100 cycles in place of 2500 (H100, 128x192).
  *
  * Rows of weights are fetched in such an order that a lane's accumulators of 16 columns are four neighbours. */
 #include "product_cuda.h"
@@ -23,13 +23,13 @@ constexpr int GROUP = 128, THREADS = 3 * GROUP, ROWS = 128, SLICE = 64, CLUSTER 
 constexpr int X_BYTES = ROWS * SLICE * 2, MOST_SHARED = 227 * 1024, MOST_STAGES = 8, MOST_OUT = 5120;
 constexpr int BESIDE = 1024 + MOST_OUT * 2; // swizzled pieces begin at whole kilobytes; the bias
 
-enum Ending { PLAIN, GELU, ONTO }; // what follows; a residual is in shared memory by then
+enum Ending { PLAIN, GELU, ONTO, TURN }; // what follows; a residual or factors are in shared memory by then
 
 template <int COLS> constexpr int stage_bytes = X_BYTES + COLS * SLICE * 2;
-template <int COLS, Ending END> constexpr int residual_bytes = END == ONTO ? ROWS * COLS * 2 : 0;
-template <int COLS, Ending END> constexpr int room_for = (MOST_SHARED - 1024 - BESIDE - residual_bytes<COLS, END>) / stage_bytes<COLS>;
+template <int COLS, Ending END> constexpr int operand_bytes = END == ONTO ? ROWS * COLS * 2 : END == TURN ? ROWS * COLS * 4 : 0;
+template <int COLS, Ending END> constexpr int room_for = (MOST_SHARED - 1024 - BESIDE - operand_bytes<COLS, END>) / stage_bytes<COLS>;
 template <int COLS, Ending END> constexpr int stages = room_for<COLS, END> < MOST_STAGES ? room_for<COLS, END> : MOST_STAGES;
-template <int COLS, Ending END> constexpr int shared_bytes = stages<COLS, END> * stage_bytes<COLS> + residual_bytes<COLS, END> + BESIDE;
+template <int COLS, Ending END> constexpr int shared_bytes = stages<COLS, END> * stage_bytes<COLS> + operand_bytes<COLS, END> + BESIDE;
 
 struct Launch {
   vb_cuda_product p;
@@ -43,10 +43,12 @@ struct Launch {
 template <int STAGES> struct Ring {
   int stage = 0, parity = 0;
 
-  __device__ void advance(int n = 1)
+  __device__ void advance()
   {
-    for (stage += n; stage >= STAGES; stage -= STAGES)
+    if (++stage == STAGES) {
+      stage = 0;
       parity ^= 1;
+    }
   }
 };
 
@@ -58,7 +60,7 @@ template <int STAGES> struct Barriers {
   __device__ unsigned bias() const { return at + (unsigned)(8 * 2 * STAGES); }
 };
 
-struct Tile {
+struct Tile { // of the pair that a cluster has, below each other
   int row, col;
   __device__ Tile(const Launch &l, int pair, int rank, int cols) : row((pair % l.pairs_down * CLUSTER + rank) * ROWS), col(pair / l.pairs_down * cols) {}
 };
@@ -134,9 +136,17 @@ template <class T> __device__ float4 rounded(float4 v)
   return {a.x, a.y, b.x, b.y};
 }
 
-template <class T, int COLS, Ending END>
-__device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::Four<T> *residual, Barriers<stages<COLS, END>> b, int rank, int group)
+// Which factors turn a row of x; -1: none
+__device__ int turn_of(int row, const vb_cuda_product &p)
 {
+  const int token = row % p.turn.sequence, at = token % p.turn.memory - (p.turn.memory - p.turn.tokens);
+  return token < p.turn.memories * p.turn.memory ? at : -1; // negative: a token ahead of the grid
+}
+
+template <class T, int COLS, Ending END>
+__device__ void consume(const Launch &l, unsigned ring, const T *bias, void *operands, Barriers<stages<COLS, END>> b, int rank, int group)
+{
+  using Operand = std::conditional_t<END == TURN, float4, vb_cuda::Four<T>>; // of four columns: two complex factors, or the residual
   constexpr int SIXTEENS = COLS / STEP;
   const vb_cuda_product &p = l.p;
   const int slices = (p.in + SLICE - 1) / SLICE, lane = (int)threadIdx.x % 32;
@@ -159,14 +169,24 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::
         place[i] = vb_cuda::Windows(p.window, p.map_h, p.map_w).map_row(place[i]);
     }
     const auto at = [&](int i, int sixteen) { return place[i] * p.out + tile.col + col_in_tile + sixteen * STEP; };
-    if (END == ONTO) // each thread's own part
+    // Each thread fetches what it needs itself.
+    const auto operand = [&](int i, int sixteen) { return (Operand *)operands + (i * SIXTEENS + sixteen) * 2 * GROUP + threadIdx.x; };
+    int turn[2]; // row of factors; -1: none
+    for (int i = 0; i < 2; i++)
+      turn[i] = END == TURN && place[i] >= 0 ? turn_of((int)place[i], p) : -1;
+    const auto turns = [&](int i, int sixteen) { return turn[i] >= 0 && tile.col + sixteen * STEP < p.turn.columns; };
+    const auto fetch_operands = [&] {
 #pragma unroll
       for (int i = 0; i < 2; i++)
 #pragma unroll
         for (int s = 0; s < SIXTEENS; s++)
-          vb_cuda::copy_8(vb_cuda::shared_address(residual + (i * SIXTEENS + s) * 2 * GROUP + threadIdx.x), (const T *)p.residual_dev + (place[i] < 0 ? 0 : at(i, s)));
+          if (END == ONTO)
+            vb_cuda::copy_8(vb_cuda::shared_address(operand(i, s)), (const T *)p.residual_dev + (place[i] < 0 ? 0 : at(i, s)));
+          else if (turns(i, s))
+            vb_cuda::copy_16(vb_cuda::shared_address(operand(i, s)), p.turn.table_dev + turn[i] * p.turn.channels + (tile.col + col_in_tile + s * STEP) % p.turn.channels, true);
+    };
 
-    int before = -1;
+    int before = 0;
     for (int i = 0; i < slices; i++) {
       const unsigned x = ring + (unsigned)(r.stage * stage_bytes<COLS> + group * X_BYTES / 2), weight = ring + (unsigned)(r.stage * stage_bytes<COLS> + X_BYTES);
       vb_cuda::wait_for_phase(b.there(r.stage), r.parity);
@@ -176,7 +196,9 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::
       case 3 * STEP: multiply<T, 3>(c, x, weight, i > 0); break;
       default: multiply<T, 4>(c, x, weight, i > 0);
       }
-      if (before >= 0) {
+      if (i == 0) {
+        fetch_operands(); // while the first products run
+      } else {
         vb_cuda::wait_products<1>();
         release(before);
       }
@@ -188,7 +210,7 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::
     release(before);
 
     vb_cuda::wait_for_phase(b.bias(), 0);
-    if (END == ONTO)
+    if (END == ONTO || END == TURN)
       vb_cuda::wait_for_copies();
 #pragma unroll
     for (int s = 0; s < SIXTEENS; s++) {
@@ -196,11 +218,17 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::
 #pragma unroll
       for (int i = 0; i < 2; i++) {
         float4 v = four_of(c, s, i) + add;
-        if (END == ONTO) {
-          v = rounded<T>(v) + vb_cuda::load4(residual[(i * SIXTEENS + s) * 2 * GROUP + threadIdx.x].v);
-        } else if (END == GELU) {
+        if constexpr (END == ONTO) {
+          v = rounded<T>(v) + vb_cuda::load4(operand(i, s)->v);
+        } else if constexpr (END == GELU) {
           v = rounded<T>(v);
           v = {vb_gelu(v.x), vb_gelu(v.y), vb_gelu(v.z), vb_gelu(v.w)};
+        } else if constexpr (END == TURN) {
+          v = rounded<T>(v);
+          if (turns(i, s)) {
+            const float4 f = *(const float4 *)operand(i, s);
+            v = {v.x * f.x - v.y * f.y, v.x * f.y + v.y * f.x, v.z * f.z - v.w * f.w, v.z * f.w + v.w * f.z};
+          }
         }
         if (place[i] >= 0)
           *reinterpret_cast<uint2 *>((T *)l.y + at(i, s)) = {vb_cuda::pair<T>(v.x, v.y), vb_cuda::pair<T>(v.z, v.w)};
@@ -211,8 +239,14 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, vb_cuda::
 
 #endif
 
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+#define VB_IN_CLUSTERS __cluster_dims__(CLUSTER, 1, 1)
+#else // never launched
+#define VB_IN_CLUSTERS
+#endif
+
 template <class T, int COLS, Ending END>
-__global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
+__global__ void VB_IN_CLUSTERS __launch_bounds__(THREADS, 1)
     product(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap weight, const __grid_constant__ Launch l)
 {
 #ifdef VB_HAVE_WARPGROUPS
@@ -222,7 +256,7 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
   const Barriers<STAGES> b = {vb_cuda::shared_address(barriers)};
   const unsigned ring = (vb_cuda::shared_address(raw) + 1023) & ~1023u;
   unsigned char *behind = raw + (ring - vb_cuda::shared_address(raw)) + STAGES * stage_bytes<COLS>;
-  T *bias = (T *)(behind + residual_bytes<COLS, END>);
+  T *bias = (T *)(behind + operand_bytes<COLS, END>);
   const int group = __shfl_sync(~0u, (int)threadIdx.x / GROUP, 0) /* the compiler sees that warps do not part */, rank = (int)blockIdx.x % CLUSTER;
   const int fetcher = (int)threadIdx.x - 2 * GROUP;
 
@@ -240,7 +274,7 @@ __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(THREADS, 1)
   vb_cuda::meet_in_cluster();
   if (group < 2) {
     vb_cuda::await_kernel_before();
-    consume<T, COLS, END>(l, ring, bias, (vb_cuda::Four<T> *)behind, b, rank, group);
+    consume<T, COLS, END>(l, ring, bias, behind, b, rank, group);
   } else if (fetcher >= 32) {
     for (int i = (fetcher - 32) * 8; i < l.p.out; i += (GROUP - 32) * 8) // no kernel before this one writes it
       vb_cuda::store_wide(bias + i, vb_cuda::load_wide((const T *)l.p.bias_dev + i));
@@ -297,6 +331,8 @@ template <class T, int COLS> vb_status launch_of(const Launch &l, vb_dtype dtype
     return vb_fail(err, VB_ECUDA, "a linear layer on the device: the driver refuses to describe %lld rows of %d channels", (long long)p.rows, p.in);
   if (p.residual_dev)
     return launch<T, COLS, ONTO>(l, x, weight, stream, err);
+  if (p.turn.table_dev)
+    return launch<T, COLS, TURN>(l, x, weight, stream, err);
   return p.gelu ? launch<T, COLS, GELU>(l, x, weight, stream, err) : launch<T, COLS, PLAIN>(l, x, weight, stream, err);
 }
 
@@ -309,6 +345,21 @@ template <class T> vb_status launch_with(const Launch &l, vb_dtype dtype, int co
   case 112: return launch_of<T, 112>(l, dtype, stream, err);
   default: return launch_of<T, 96>(l, dtype, stream, err);
   }
+}
+
+bool turns_well(const vb_cuda_product &p)
+{
+  const vb_cuda_turn &t = p.turn;
+  return !t.table_dev || (t.tokens >= 1 && t.memory >= t.tokens && t.memories >= 1 && t.sequence >= (int64_t)t.memories * t.memory && p.rows % t.sequence == 0 &&
+                          t.channels >= STEP && t.channels % STEP == 0 && t.columns % STEP == 0 && (int64_t)t.tokens * t.channels <= INT32_MAX);
+}
+
+bool lies_well(const vb_cuda_product &p, const void *y)
+{
+  for (const void *dev : {y, p.x_dev, p.weight_dev, p.bias_dev})
+    if (!dev || !vb_cuda::aligned(dev, 16))
+      return false;
+  return vb_cuda::aligned(p.residual_dev, 16) && vb_cuda::aligned(p.turn.table_dev, 16);
 }
 
 } // namespace
@@ -326,14 +377,13 @@ extern "C" double vb_cuda_product_share(int64_t rows, int out)
 
 extern "C" vb_status vb_cuda_product_of(void *y_dev, vb_dtype dtype, const vb_cuda_product *p, void *cuda_stream, vb_err *err)
 {
-  if (!vb_cuda_product_takes(p->rows, p->in, p->out) || (p->window && (p->window < 1 || p->map_h < 1 || p->map_w < 1)))
+  const int endings = (p->residual_dev != nullptr) + p->gelu + (p->turn.table_dev != nullptr);
+  if (!vb_cuda_product_takes(p->rows, p->in, p->out) || (p->window && (p->window < 1 || p->map_h < 1 || p->map_w < 1)) || !turns_well(*p))
     return vb_fail(err, VB_ESHAPE, "a linear layer of %lld rows, %d to %d channels, on the device: sizes that it does not take, or not compute capability 9.0",
                    (long long)p->rows, p->in, p->out);
-  for (const void *dev : {(const void *)y_dev, p->x_dev, p->weight_dev, p->bias_dev, p->residual_dev})
-    if (!vb_cuda::aligned(dev, 16) || (!dev && dev != p->residual_dev) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16) || (p->residual_dev && p->gelu) ||
-        (p->window && !p->residual_dev))
-      return vb_fail(err, VB_EARG, "a linear layer on the device: values that lack or are not aligned to 16 bytes, dtype %d, which is no half precision, or "
-                                   "endings that do not go together", (int)dtype);
+  if (!lies_well(*p, y_dev) || endings > 1 || (p->window && !p->residual_dev) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16))
+    return vb_fail(err, VB_EARG,
+                   "a linear layer on the device: values that lack or are not aligned to 16 bytes, dtype %d, which is no half precision, or two endings at once", (int)dtype);
   const int cols = plan_of(p->rows, p->out).cols, down = pairs_down(p->rows);
   const Launch l = {*p, y_dev, down, down * (p->out / cols)};
   return dtype == VB_FLOAT16 ? launch_with<__half>(l, dtype, cols, cuda_stream, err) : launch_with<__nv_bfloat16>(l, dtype, cols, cuda_stream, err);

@@ -1,5 +1,5 @@
-/* Linear layers on a CUDA device of compute capability 9.0, in half precision, with what follows them: GELU, or the sum
- * with a residual, which may lie in another order.
+/* Linear layers on a CUDA device of compute capability 9.0, in half precision, with what follows them: GELU, the sum with a
+ * residual, which may lie in another order, or the rotary encoding.
  *
  * All pointers named *_dev are device memory of the current device. Work is queued on cuda_stream (a cudaStream_t; NULL:
  * the default stream), nothing is waited for and nothing allocated, so that calls can be captured in a CUDA graph.
@@ -17,6 +17,15 @@
 extern "C" {
 #endif
 
+/* Rows are sequences one behind the other, a sequence memories of so many tokens, of which the last ones turn as
+ * rotary_cuda.h says, and others behind them. */
+typedef struct {
+    const float *table_dev;    /* [tokens, channels / 2] complex; or NULL: none turns */
+    int channels;              /* of a head, multiple of 16 */
+    int columns;               /* outputs that turn, the first ones, multiple of 16 */
+    int tokens, memory, memories, sequence; /* that turn in a memory, of a memory, memories of a sequence, tokens of a sequence */
+} vb_cuda_turn;
+
 typedef struct {
     int64_t rows;
     int in, out;               /* channels */
@@ -25,6 +34,7 @@ typedef struct {
     const void *bias_dev;      /* [out] */
     bool gelu;                 /* of the sum rounded to dtype; not with a residual */
     const void *residual_dev;  /* of y's rows, added to the sum rounded to dtype; or NULL */
+    vb_cuda_turn turn;         /* of the sum rounded to dtype; alone */
     int map_h, map_w, window;  /* window > 0, with a residual alone: x's rows are those of windows of that side that cover maps, as
                                   norm_cuda.h has them; y's and the residual's are the maps' */
 } vb_cuda_product;

@@ -5,8 +5,11 @@
 
 #include "types.h"
 
-#include <cuda.h>
 #include <cuda_runtime_api.h>
+
+#if CUDART_VERSION >= 12000 // before, there is no such thing
+
+#include <cuda.h>
 
 #include <initializer_list>
 
@@ -51,9 +54,11 @@ inline bool describe(CUtensorMap *map, vb_dtype dtype, const void *dev, std::ini
   for (const int64_t stride : strides)
     bytes[n++] = (cuuint64_t)stride * 2;
   return encode_function()(map, dtype == VB_FLOAT16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, (cuuint32_t)sizes.size(), (void *)dev,
-                           sizes.begin(), bytes, box.begin(), steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                           sizes.begin(), bytes, box.begin(), steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_NONE,
                            CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
 } // namespace vb_cuda
+
+#endif
 #endif

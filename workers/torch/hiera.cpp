@@ -40,7 +40,7 @@ Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
 
 kernels::Normed HieraBlock::add_attended(const Tensor &map, const Tensor &y) const
 {
-  if (map.scalar_type() == y.scalar_type() && map.is_contiguous() && kernels::product_pays(y, attn_proj.weight, attn_proj.bias, false)) {
+  if (map.scalar_type() == y.scalar_type() && map.is_contiguous() && kernels::product_pays(y, attn_proj.weight, attn_proj.bias, true)) {
     const Tensor sum = kernels::product_onto(map, y, attn_proj.weight, attn_proj.bias);
     return {sum, norm2.narrow(sum)};
   }

@@ -118,13 +118,21 @@ Tensor cross_attention(const Tensor &q, const Tensor &k, const Tensor &v, int64_
 
 // Linear layers in half precision with what follows them, on compute capability 9.0: x [..., in], weight [out, in], bias [out].
 //   takes_product     all that the kernel can
-//   product_pays      where it is faster than libtorch's product and what then would follow (measured on an H100)
+//   product_pays      where it is faster than libtorch's product, and with_more than that and the pass that then would follow (measured on
+//                     an H100)
 //   product           gelu(x weight' + bias), or without
+//   product_turned    rotary encoding of it
 //   product_onto      residual + (x weight' + bias), of their one dtype; residual of x's rows, or maps [B, h, w, out] of whose
 //                     windows x [., side, side, in] is
+struct Turn {
+  Tensor table;                      // [tokens, channels / 2] complex: the last tokens of each memory turn by it
+  int64_t columns;                   // of the output that turn, the first ones: whole heads
+  int64_t memories, memory, sequence; // of a sequence, tokens of one, tokens of a sequence: others follow the memories
+};
 bool takes_product(const Tensor &x, const Tensor &weight, const Tensor &bias);
-bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu);
+bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool with_more);
 Tensor product(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu);
+Tensor product_turned(const Turn &turn, const Tensor &x, const Tensor &weight, const Tensor &bias);
 Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias);
 
 // Depthwise convolution of channels-last maps, weights held as the kernel takes them.

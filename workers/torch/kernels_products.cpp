@@ -27,6 +27,13 @@ vb_cuda_product product_of(const Tensor &x, const Tensor &weight, const Tensor &
   return p;
 }
 
+Tensor empty_output(const Tensor &x, const Tensor &weight)
+{
+  std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());
+  sizes.back() = weight.size(0);
+  return at::empty(sizes, x.options());
+}
+
 Tensor run(const vb_cuda_product &p, const Tensor &y, const Tensor &x)
 {
   vb_err err;
@@ -42,19 +49,25 @@ bool takes_product(const Tensor &x, const Tensor &weight, const Tensor &bias)
          whole(x) && whole(weight) && whole(bias) && vb_cuda_product_takes(x.numel() / x.size(-1), (int)x.size(-1), (int)weight.size(0));
 }
 
-bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu)
+bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool with_more)
 {
-  // Long sums libtorch does as fast; and it divides what leaves the last round empty.
-  return takes_product(x, weight, bias) && (gelu || x.size(-1) <= 576) && vb_cuda_product_share(x.numel() / x.size(-1), (int)weight.size(0)) > (gelu ? 0.8 : 0.9);
+  // Libtorch divides what leaves the last round empty; and long sums it does as fast.
+  const double share = takes_product(x, weight, bias) ? vb_cuda_product_share(x.numel() / x.size(-1), (int)weight.size(0)) : 0;
+  return with_more ? share > 0.8 : share > 0.9 && x.size(-1) <= 576;
 }
 
 Tensor product(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu)
 {
-  std::vector<int64_t> sizes(x.sizes().begin(), x.sizes().end());
-  sizes.back() = weight.size(0);
   vb_cuda_product p = product_of(x, weight, bias);
   p.gelu = gelu;
-  return run(p, at::empty(sizes, x.options()), x);
+  return run(p, empty_output(x, weight), x);
+}
+
+Tensor product_turned(const Turn &turn, const Tensor &x, const Tensor &weight, const Tensor &bias)
+{
+  vb_cuda_product p = product_of(x, weight, bias);
+  p.turn = {(const float *)turn.table.data_ptr(), 2 * (int)turn.table.size(1), (int)turn.columns, (int)turn.table.size(0), (int)turn.memory, (int)turn.memories, (int)turn.sequence};
+  return run(p, empty_output(x, weight), x);
 }
 
 Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias)
@@ -74,6 +87,7 @@ Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weigh
 bool takes_product(const Tensor &, const Tensor &, const Tensor &) { return false; }
 bool product_pays(const Tensor &, const Tensor &, const Tensor &, bool) { return false; }
 Tensor product(const Tensor &, const Tensor &, const Tensor &, bool) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
+Tensor product_turned(const Turn &, const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
 Tensor product_onto(const Tensor &, const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
 
 #endif

@@ -10,20 +10,27 @@ namespace {
 
 constexpr int64_t dim = 256, mem_dim = 64, ff_dim = 2048;
 
-Tensor rotated(const Tensor &x, const Tensor &table) // x itself, which is of no other use
+// The layer's output [B, m, columns or more], turned
+Tensor turned(const Linear &layer, const Tensor &x, const kernels::Turn &turn)
 {
-  kernels::rotate(x, x, table);
-  return x;
+  if (kernels::product_pays(x, layer.weight, layer.bias, true))
+    return kernels::product_turned(turn, x, layer.weight, layer.bias);
+  const Tensor y = layer(x);
+  const Tensor memories = y.narrow(1, 0, turn.memories * turn.memory).unflatten(1, {turn.memories, turn.memory});
+  const Tensor grid = memories.slice(2, turn.memory - turn.table.size(0)).narrow(3, 0, turn.columns).unflatten(3, {-1, dim}).transpose(2, 3);
+  kernels::rotate(grid, grid, turn.table); // [B, memories, heads, tokens, 256]; y itself, which is of no other use
+  return y;
 }
 
-// Keys of the bank, [B, 1, m, 256] in place: in each spatial memory the last tokens (as many as the table has) lie
-// on a grid and turn, global latents before them and object pointers behind do not.
-void rotate_memory_keys(Tensor &k, const MemoryTokens &m, const Tensor &table)
+// Of queries, which lie on a grid all
+kernels::Turn turn_queries(const Tensor &table, int64_t columns) { return {table, columns, 1, table.size(0), table.size(0)}; }
+
+// Of the bank's keys: in each spatial memory the last tokens (as many as the table has) lie on a grid and turn, global latents
+// before them and object pointers behind do not.
+kernels::Turn turn_keys(const Tensor &table, const MemoryTokens &m)
 {
-  const int64_t spatial = k.size(2) - m.n_pointer_tokens;
-  Tensor per_memory = k.slice(2, 0, spatial).unflatten(2, {m.n_spatial, spatial / m.n_spatial});
-  Tensor grid = per_memory.slice(3, per_memory.size(3) - table.size(0));
-  kernels::rotate(grid, grid, table);
+  const int64_t tokens = m.keys.size(1);
+  return {table, dim, m.n_spatial, (tokens - m.n_pointer_tokens) / m.n_spatial, tokens};
 }
 
 } // namespace
@@ -48,14 +55,13 @@ Tensor MemoryAttentionLayer::self_attention(Context &c, const Tensor &t, const R
 {
   Tensor q, k, v;
   if (self_qkv) {
-    const Tensor all = split_heads((*self_qkv)(t), 3); // [B, 3, hw, 256]
-    rotated(all.narrow(1, 0, 2), rope.query);
+    const Tensor all = split_heads(turned(*self_qkv, t, turn_queries(rope.query, 2 * dim)), 3); // [B, 3, hw, 256]
     q = all.narrow(1, 0, 1);
     k = all.narrow(1, 1, 1);
     v = all.narrow(1, 2, 1);
   } else {
-    q = rotated(split_heads(self_attn.q_proj(t), 1), rope.query);
-    k = rotated(split_heads(self_attn.k_proj(t), 1), rope.query);
+    q = split_heads(turned(self_attn.q_proj, t, turn_queries(rope.query, dim)), 1);
+    k = split_heads(turned(self_attn.k_proj, t, turn_queries(rope.query, dim)), 1);
     v = split_heads(self_attn.v_proj(t), 1);
   }
   return self_attn.out_proj(join_heads(c.attention("memory.self", q, k, v)));
@@ -69,11 +75,10 @@ kernels::Normed MemoryAttentionLayer::attend_to_itself(Context &c, const Tensor 
 
 Tensor MemoryAttentionLayer::attend_to_memory(Context &c, kernels::Normed &y, const MemoryTokens &m, const RotaryTables &rope) const
 {
-  Tensor q = rotated(split_heads(cross_attn_image.q_proj(y.out), 1), rope.query);
+  Tensor q = split_heads(turned(cross_attn_image.q_proj, y.out, turn_queries(rope.query, dim)), 1);
   if (q.size(0) != m.memory.size(0)) // from here on objects differ
     q = q.expand({m.memory.size(0), -1, -1, -1}).contiguous();
-  Tensor k = split_heads(cross_attn_image.k_proj(m.keys), 1);
-  rotate_memory_keys(k, m, rope.key);
+  Tensor k = split_heads(turned(cross_attn_image.k_proj, m.keys, turn_keys(rope.key, m)), 1);
   // Values have no position, so their projection may as well follow the product with the probabilities.
   Tensor v = split_heads(m.memory, 1);
   Tensor seen = c.attention.takes_narrow_values(q, k, v)
