@@ -1,7 +1,8 @@
 // Our own CUDA kernels (workers/cuda) as functions on tensors: each does in one pass what several ATen ops do.
 //
 // Every function has a twin in `plain`, spelled in ATen ops, with the same result but for the order of sums; it is what
-// runs where a tensor is not on a CUDA device, the build has no kernels for the device, or a shape is none of theirs.
+// runs where a tensor is not on a CUDA device, the build has no kernels for the device, or a shape is none of theirs. Attention and
+// linear layers, which libtorch has itself, are asked first (takes_, pays).
 // tests/gpu/test_kernels_cuda.cpp holds the two equal. Nothing here waits for the device; outputs that are returned come
 // from ATen's allocator, so that all of it can be captured in a CUDA graph.
 #ifndef VB_TORCH_KERNELS_HPP
