@@ -49,3 +49,17 @@ code job 2
 code "$BIN/savbench" verify out
 code "$BIN/savbench" verify nowhere 2>&1
 code "$BIN/savbench" verify 2>&1
+# A database that is none: each command says what to do, and doing it brings everything back from the shards.
+facts="SELECT video, tag, repetition, status, jf FROM record ORDER BY 1, 2, 3"
+sql "$facts" >before
+printf 'no database, but what a broken disk gave back in its place' >out/summary.db
+for command in report status verify finalize; do
+    code "$BIN/savbench" $command out 2>&1
+done
+rm out/summary.db
+mkdir out/summary.db
+code "$BIN/savbench" finalize out 2>&1
+rmdir out/summary.db
+code job 2
+sql "$facts" | cmp - before && echo "the same records"
+code "$BIN/savbench" verify out
