@@ -27,6 +27,9 @@ grep -o "speed 'fast': .* float32" log
 for speed in 0 1e12 7x; do
     code plan --models stub --speed $speed
 done
+for speed in 4e-4 4e-5 4e-6; do # hours with as many digits as they are worth
+    "$BIN/savbench" plan --split-dir data --models edgetam --image-size 256 --repeats 9 --out-dir none --speed $speed | sed -n 's/^hours: \([^ ]*\) .*/\1/p'
+done
 "$BIN/savbench" plan --split-dir data --models 'edgetam_mask,stub' --prompts box --json | grep -A 3 '"word"'
 
 # What each rank would get.
