@@ -37,7 +37,10 @@ devices() { "$BIN/savbench" devices --device cpu "$@" 2>said | sed 's/ *\(CPU\|c
 devices --workers 2
 "$BIN/savbench" devices --device cpu --workers 2 --json | grep -c '"rank"'
 SAVBENCH_ENGINE=/bin/true devices --workers 1
-SAVBENCH_ENGINE=/bin/true code "$BIN/savbench" devices --workers 1 --json 2>&1 | grep '"error"\|^exit'
+SAVBENCH_ENGINE=/nowhere code "$BIN/savbench" devices --workers 1 --json 2>&1 | grep -o '"error": "[^/]*\|^exit.*'
+printf '#!/bin/sh\necho \047{"kind":"cuda","index":1,"device":"Orin Nano","capability":"8.7","memory_bytes":8589934592,"unified":true,"driver":""}\047\n' >engine
+chmod +x engine
+SAVBENCH_ENGINE=$PWD/engine devices --workers 1
 SAVBENCH_ENGINE=/bin/echo devices --workers 1
 code "$BIN/savbench" devices --nonsense 2>&1
 
@@ -55,11 +58,13 @@ esac
 echo "$*" >>rsync.log
 RSYNC
 chmod +x bin/rsync
+echo v064 >data/few.txt
+cp weights/edgetam.pt weights/other.pt
 sync() { PATH=$PWD/bin:$PATH code "$BIN/savbench" sync --split-dir data "$@" 2>&1 | sed "s|$PWD|.|"; }
 printf 'localhost\nwhole\nsix\ngone\nkilled\n' >hosts
 sync --hostfile hosts --models stub
 printf 'whole\n' >one
-sync --hostfile one --models edgetam,edgetam_mask,sam2_t --weights-dir weights --checkpoint sam2_t=seed:1 --rsh 'ssh -p 9'
+sync --hostfile one --models edgetam,edgetam_mask,sam2_t,sam2_s --weights-dir weights --checkpoint sam2_t=seed:1 --checkpoint sam2_s=weights/other.pt --rsh 'ssh -p 9'
 sync --hostfile one --models edgetam --weights-dir weights --apply
 grep -c -- '--dry-run.*-e ssh -p 9 ' rsync.log
 sync --hostfile one --models sam2_l --weights-dir weights
@@ -68,5 +73,6 @@ sync --hostfile one --models no_model
 sync --hostfile nothing
 sync --hostfile one --split-dir nothing
 sync --models stub
+code "$BIN/savbench" sync --hostfile one 2>&1
 sync --nonsense
 PATH=/nowhere code "$BIN/savbench" sync --split-dir data --hostfile one --models stub 2>&1

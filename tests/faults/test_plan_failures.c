@@ -1,7 +1,7 @@
 /* Plan, estimate, leases and messages where every allocation may fail: what a coordinator makes before its ranks work and between
  * them, each allocation of our code failing, once and it and all after it. Always an error with words or none, and nothing held
  * after it; without failure the same works again. SAVBENCH_FAIL_STRIDE=1: all of
- * them, by default every seventh. The store's part: test_failures.c; whole jobs: tests/cli/failing_calls.sh. */
+ * them, by default every 13th. The store's part: test_failures.c; whole jobs: tests/cli/failing_calls.sh. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -185,7 +185,7 @@ static long stride(void)
 {
     const char *told = getenv("SAVBENCH_FAIL_STRIDE");
 
-    return told ? strtol(told, NULL, 10) : 7;
+    return told ? strtol(told, NULL, 10) : 13;
 }
 
 static void an_allocation_may_fail(void **state)
