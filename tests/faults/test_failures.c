@@ -1,12 +1,13 @@
-/* The n-th allocation, SQL statement and HDF5 call fails, once and it and all after it, while a run is recorded, while a
- * finished one is read, while recovery takes up shards without rows, and in what is done around them (results encoded, tables printed,
- * folders merged): always a clean error or none, nothing allocated or open
- * afterwards, no shard removed, and the same command completes it to the same as an unbroken run. Where HDF5 lacks memory it may end the process (1.10.8 recurses without end while it notes
- * the error, or calls exit): then the latter alone. File calls: test_calls.c; the ranks of a job: tests/cli/failing_calls.sh.
+/* The n-th allocation, SQL statement and HDF5 call fails, once and it and all after it, while a run is recorded, while a finished one is
+ * read, while recovery takes up shards without rows, and in what is done around them (tables printed, folders merged): always a clean
+ * error or none, nothing allocated or open afterwards, no shard removed, and the same command completes it to the same as an unbroken
+ * run. Where HDF5 lacks memory it may end the process (1.10.8 recurses without end while it notes the error, or calls exit): then the
+ * latter alone. File calls: test_calls.c; shards by themselves: test_shard_failures.c; the ranks of a job: tests/cli/failing_calls.sh.
  *
  * All n are tried with SAVBENCH_FAIL_STRIDE=1; by default some of each kind. SAVBENCH_FAIL_KIND=0..5: one kind alone;
  * SAVBENCH_FAIL_AT=N: with it, the N-th alone, in this process, for a debugger; SAVBENCH_FAIL_READ, SAVBENCH_FAIL_ADOPT,
- * SAVBENCH_FAIL_AROUND, SAVBENCH_FAIL_EVER: while reading; in recovery; around them; it and all after it. SAVBENCH_PART: a share of the points (sample.h). */
+ * SAVBENCH_FAIL_AROUND, SAVBENCH_FAIL_EVER: while reading; in recovery; around them; it and all after it. SAVBENCH_PART: a share of the
+ * points (sample.h). */
 #include "driver.h"
 #include "fail.h"
 #include "sample.h"
