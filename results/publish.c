@@ -196,7 +196,7 @@ vb_status vb_read_file(uint8_t **bytes, size_t *n, bool *found, int dir, const c
         st = io_fail("stat", name, err);
         goto out;
     }
-    if (!S_ISREG(info.st_mode) || info.st_size < 0 || (uint64_t)info.st_size > most) {
+    if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size > most) {
         st = vb_fail(err, VB_EFORMAT, "'%s' is no regular file of at most %zu bytes", name, most);
         goto out;
     }

@@ -23,7 +23,7 @@ static hid_t plain_layout(void)
 static vb_status put_dataset(hid_t file, const char *name, hid_t file_type, hid_t memory_type, const void *rows, int64_t n,
                              const vb_table *units, vb_err *err)
 {
-    vb_status st = VB_ESTORE;
+    vb_status st;
     hsize_t dim = (hsize_t)n;
     size_t row_bytes = memory_type < 0 ? 0 : H5Tget_size(memory_type);
     hid_t dcpl = plain_layout(), space = H5Screate_simple(1, &dim, NULL), set = H5I_INVALID_HID;
@@ -32,7 +32,7 @@ static vb_status put_dataset(hid_t file, const char *name, hid_t file_type, hid_
     if (dcpl < 0 || space < 0 || transfer < 0 || file_type < 0 || memory_type < 0 ||
         (set = H5Dcreate2(file, name, file_type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT)) < 0 ||
         (n > 0 && H5Dwrite(set, memory_type, H5S_ALL, H5S_ALL, transfer, rows) < 0)) {
-        vb_h5_fail(err, VB_ESTORE, "shard: write '/%s' [%lld]", name, (long long)n);
+        st = vb_h5_fail(err, VB_ESTORE, "shard: write '/%s' [%lld]", name, (long long)n);
         goto out;
     }
     st = units ? vb_h5_put_units(set, units, err) : VB_OK;
@@ -196,7 +196,7 @@ static vb_status take_image(uint8_t **bytes, size_t *n, hid_t file, vb_err *err)
 
 vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err *err)
 {
-    vb_status st = VB_ESTORE;
+    vb_status st;
     uint8_t *b = NULL;
     size_t size = 0;
     hid_t fapl, file = H5I_INVALID_HID;
@@ -204,7 +204,7 @@ vb_status vb_shard_encode(uint8_t **bytes, size_t *n, const vb_trial *t, vb_err 
     vb_h5_quiet();
     if ((fapl = H5Pcreate(H5P_FILE_ACCESS)) < 0 || H5Pset_fapl_core(fapl, 256 << 10, false) < 0 ||
         (file = H5Fcreate("shard", H5F_ACC_TRUNC, H5P_DEFAULT, fapl)) < 0) {
-        vb_h5_fail(err, VB_ESTORE, "shard: HDF5 image cannot be created");
+        st = vb_h5_fail(err, VB_ESTORE, "shard: HDF5 image cannot be created");
         goto out;
     }
     if ((st = put_attributes(file, t, err)) ||

@@ -17,7 +17,7 @@ vb_status vb_staged_add(vb_store *s, int dir, const char *name, const uint8_t *b
     struct stat folder;
     vb_status st;
 
-    if (fstat(dir, &folder) || strlen(name) >= sizeof s->staged->name) {
+    if (fstat(dir, &folder)) {
         close(dir);
         return vb_fail(err, VB_EIO, "folder of '%.200s': %s", name, strerror(errno));
     }

@@ -76,7 +76,7 @@ void vb_store_close(vb_store *s)
 {
     if (!s)
         return;
-    if (s->group && s->db)
+    if (s->group) /* never without a database */
         vb_store_group_end(s, NULL);
     else if (s->db)
         end_batch(s, NULL);

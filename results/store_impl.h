@@ -8,6 +8,7 @@
 #include "paths.h"
 #include "store.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 #define VB_SHARD_PATH_MAX 300
@@ -17,7 +18,7 @@ typedef struct {
     int dir; /* owned */
     dev_t device;
     ino_t inode; /* of the folder */
-    char name[VB_SHARD_PATH_MAX + 16];
+    char name[NAME_MAX + 1]; /* vb_file_name_ok */
 } vb_staged_file;
 
 struct vb_store {

@@ -21,8 +21,11 @@ export SAVBENCH_FAULT_STRIDE=${SAVBENCH_FAULT_STRIDE:-211} SAVBENCH_STORE_STRIDE
 ctest --test-dir build/coverage ${tests:+-R "$tests"} -E '^(slurm_|test_hostile$)' --output-on-failure < /dev/null
 status=$?
 if [ -z "$tests" ]; then
-    for kind_stride in 0:3 4:3 5:7; do # our allocations, SQL, HDF5: tests/faults/fail.h
+    for kind_stride in 0:7 4:7 5:41; do # our allocations, SQL, HDF5: tests/faults/fail.h
         SAVBENCH_FAIL_KIND=${kind_stride%:*} SAVBENCH_FAIL_STRIDE=${kind_stride#*:} build/coverage/test_failures || status=1
+    done
+    for test in plan shard; do
+        SAVBENCH_FAIL_STRIDE=1 build/coverage/test_${test}_failures || status=1
     done
     SAVBENCH_FAIL_STRIDE=${SAVBENCH_FAIL_STRIDE:-97} ctest --test-dir build/coverage -R '^cli_failing_calls$' --timeout 3600 --output-on-failure < /dev/null || status=1
 fi

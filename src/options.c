@@ -370,10 +370,11 @@ static void set_defaults(vb_options *o)
 vb_status vb_options_parse_loose(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err)
 {
     int operand;
+    vb_status st;
 
     set_defaults(o);
-    if (parse_all(o, more, n_more, argc, argv, &operand, err))
-        return VB_EARG;
+    if ((st = parse_all(o, more, n_more, argc, argv, &operand, err)))
+        return st;
     if (operand < argc)
         return vb_fail(err, VB_EARG, "unexpected argument '%.64s': every input is an option; see --help", argv[operand]);
     return VB_OK;
@@ -381,8 +382,10 @@ vb_status vb_options_parse_loose(vb_options *o, const vb_opt *more, size_t n_mor
 
 vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more, int argc, char **argv, vb_err *err)
 {
-    if (vb_options_parse_loose(o, more, n_more, argc, argv, err))
-        return VB_EARG;
+    vb_status st = vb_options_parse_loose(o, more, n_more, argc, argv, err);
+
+    if (st)
+        return st;
     if (!o->split_dir)
         return vb_fail(err, VB_EARG, "--split-dir DIR is missing: the dataset in SA-V layout");
     if (!o->models)
@@ -403,8 +406,10 @@ vb_status vb_options_parse_with(vb_options *o, const vb_opt *more, size_t n_more
 
 vb_status vb_options_parse(vb_options *o, int argc, char **argv, vb_err *err)
 {
-    if (vb_options_parse_with(o, NULL, 0, argc, argv, err))
-        return VB_EARG;
+    vb_status st = vb_options_parse_with(o, NULL, 0, argc, argv, err);
+
+    if (st)
+        return st;
     for (int i = 0; i < o->n_setups; i++)
         if (vb_model_check_built(vb_model_info_find(o->setups[i].model), err))
             return VB_EARG;

@@ -9,3 +9,7 @@ state_of_files >before
 code job 2
 state_of_files >after
 cmp before after && echo "no file changed"
+# A plan says so too, as text and as JSON.
+plan="$BIN/savbench plan $STUB"
+$plan | grep -o 'cannot be used: .*v080[^:]*'
+$plan --json | grep -A 1 '"video"' | sed "s/v080.*/v080.../"

@@ -38,3 +38,10 @@ print(s["done"], s["failed"], s["quarantined"], s["engines_lost"], s["how"], s["
 code "$BIN/savbench" status 2>&1
 code "$BIN/savbench" status nowhere 2>&1
 code "$BIN/savbench" merge total 2>&1
+code "$BIN/savbench" merge --nonsense total lost 2>&1
+# The same trials, measured twice: those of the folder that is merged into stay.
+for into in once twice; do
+    "$BIN/savbench" run $STUB --models stub --dtype float32 --limit-videos 1 --out-dir $into --quiet >/dev/null 2>&1
+done
+code "$BIN/savbench" merge once twice
+code "$BIN/savbench" merge total nowhere 2>&1

@@ -11,6 +11,7 @@ mkdir weights
 : >weights/edgetam.pt
 code plan --models 'edgetam_mask,sam2_base_points,sam2_[tl]' --dtype float32,bfloat16 --speed 10
 [ ! -e out ] && echo "nothing was written"
+"$BIN/savbench" plan $STUB | grep -o ': nothing is recorded .*'
 code job 1 --limit-videos 3
 state_of_files >before
 code plan --models 'stub,*_mask,edgetam_mask' --prompts box --dtype float32,bfloat16 --repeats 2 --limit-videos 3 | grep -v '^missing: .*sam2'
@@ -23,3 +24,55 @@ code plan --models stub --max-clip-frames 9
 grep -o 'max-clip-frames was 0 .* 9 now' log
 code plan --models sam2_base --speed fast
 grep -o "speed 'fast': .* float32" log
+for speed in 0 1e12 7x; do
+    code plan --models stub --speed $speed
+done
+for speed in 4e-4 4e-5 4e-6; do # hours with as many digits as they are worth
+    "$BIN/savbench" plan --split-dir data --models edgetam --image-size 256 --repeats 9 --out-dir none --speed $speed | sed -n 's/^hours: \([^ ]*\) .*/\1/p'
+done
+"$BIN/savbench" plan --split-dir data --models 'edgetam_mask,stub' --prompts box --json | grep -A 3 '"word"'
+
+# What each rank would get.
+devices() { "$BIN/savbench" devices --device cpu "$@" 2>said | sed 's/ *\(CPU\|cpu\).*/ CPU/; s/^\( *[0-9]* \) [^ ]* */\1 HOST /'; }
+devices --workers 2
+"$BIN/savbench" devices --device cpu --workers 2 --json | grep -c '"rank"'
+SAVBENCH_ENGINE=/bin/true devices --workers 1
+SAVBENCH_ENGINE=/nowhere code "$BIN/savbench" devices --workers 1 --json 2>&1 | grep -o '"error": "[^/]*\|^exit.*'
+printf '#!/bin/sh\necho \047{"kind":"cuda","index":1,"device":"Orin Nano","capability":"8.7","memory_bytes":8589934592,"unified":true,"driver":""}\047\n' >engine
+chmod +x engine
+SAVBENCH_ENGINE=$PWD/engine devices --workers 1
+SAVBENCH_ENGINE=/bin/echo devices --workers 1
+code "$BIN/savbench" devices --nonsense 2>&1
+
+# What hosts lack. Here rsync is a stand-in: it says how many files a host lacks by the host's name, and "gone" does not answer.
+mkdir bin
+cat >bin/rsync <<'RSYNC'
+#!/bin/sh
+for to; do :; done
+case $to in
+gone:*) echo "ssh: no such host" >&2; exit 12 ;;
+killed:*) kill -KILL $$ ;;
+*.pt) echo "<f..t...... $to" ;;
+six:*) for i in 1 2 3 4 5 6; do echo "<f+++++++++ $i.jpg"; done; echo "cd+++++++++ data/" ;;
+esac
+echo "$*" >>rsync.log
+RSYNC
+chmod +x bin/rsync
+echo v064 >data/few.txt
+cp weights/edgetam.pt weights/other.pt
+sync() { PATH=$PWD/bin:$PATH code "$BIN/savbench" sync --split-dir data "$@" 2>&1 | sed "s|$PWD|.|"; }
+printf 'localhost\nwhole\nsix\ngone\nkilled\n' >hosts
+sync --hostfile hosts --models stub
+printf 'whole\n' >one
+sync --hostfile one --models edgetam,edgetam_mask,sam2_t,sam2_s --weights-dir weights --checkpoint sam2_t=seed:1 --checkpoint sam2_s=weights/other.pt --rsh 'ssh -p 9'
+sync --hostfile one --models edgetam --weights-dir weights --apply
+grep -c -- '--dry-run.*-e ssh -p 9 ' rsync.log
+sync --hostfile one --models sam2_l --weights-dir weights
+sync --hostfile one --models edgetam --checkpoint edgetam=nothing.pt
+sync --hostfile one --models no_model
+sync --hostfile nothing
+sync --hostfile one --split-dir nothing
+sync --models stub
+code "$BIN/savbench" sync --hostfile one 2>&1
+sync --nonsense
+PATH=/nowhere code "$BIN/savbench" sync --split-dir data --hostfile one --models stub 2>&1

@@ -7,4 +7,6 @@ code "$BIN/savbench" run $STUB --device cpu --postprocess cuda 2>&1 | sed -n '/s
 [ ! -e out/shards ] || find out/shards -name '*.h5'
 sql "SELECT count(*) AS attempts FROM attempt"
 code job 1 --device cpu --postprocess cuda --fill-hole-area 0 --out-dir off --limit-videos 1
+code job 0
+grep -o 'start at least 2 .*' log
 none_left && echo "no process left"

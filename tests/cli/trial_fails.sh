@@ -5,5 +5,6 @@ trials
 sql "SELECT DISTINCT video.video, code, reason FROM trial JOIN video USING (video_id) WHERE status = 'failed'"
 sql "SELECT count(*) AS attempts FROM attempt WHERE outcome <> 'done'"
 code job 2
+for retry in '' --retry-failed; do "$BIN/savbench" plan $STUB $retry | sed -n '/failed/s/^trials: *//p'; done
 code job 2 --retry-failed
 trials

@@ -22,6 +22,9 @@ bool driver_keeps(const char *out, const bool *promised, char *why, size_t n);
 /* What report and verify say of a finished folder, into *text (malloc'ed, also on errors). */
 vb_status driver_read(const char *out, char **text, vb_err *err);
 
+/* What others do with a finished folder: it is printed, listed for a plan, and merged into another. */
+vb_status driver_around(const char *out, const char *into, vb_err *err);
+
 /* Everything of a finished folder that a user sees, but for times: rows, shards' hashes, report, names of files; and what
  * verify finds. malloc'ed; NULL: it cannot be read (err says why). */
 char *driver_snapshot(const char *out, vb_err *err);

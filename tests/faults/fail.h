@@ -12,7 +12,7 @@ typedef enum {
     FAIL_MEMORY_HDF5,   /* ... by HDF5 */
     FAIL_MEMORY_OTHER,  /* ... by the C library for itself, libcrypto, zlib */
     FAIL_SQL,           /* a statement is refused: prepare, step or exec */
-    FAIL_HDF5,          /* a call of HDF5 that creates, writes, reads or flushes */
+    FAIL_HDF5,          /* a call of HDF5 that creates, sets up, writes, reads or flushes */
     FAIL_MPI,           /* a send, receive, probe or test */
     FAIL_MPI_END,       /* the barrier at the job's end */
     FAIL_KINDS

@@ -1,11 +1,13 @@
-/* The n-th allocation, SQL statement and HDF5 call fails, once and it and all after it, while a run is recorded, while a
- * finished one is read, and while recovery takes up shards without rows: always a clean error or none, nothing allocated or open
- * afterwards, no shard removed, and the same command completes it to the same as an unbroken run. Where HDF5 lacks memory it may end the process (1.10.8 recurses without end while it notes
- * the error, or calls exit): then the latter alone. File calls: test_calls.c; the ranks of a job: tests/cli/failing_calls.sh.
+/* The n-th allocation, SQL statement and HDF5 call fails, once and it and all after it, while a run is recorded, while a finished one is
+ * read, while recovery takes up shards without rows, and in what is done around them (tables printed, folders merged): always a clean
+ * error or none, nothing allocated or open afterwards, no shard removed, and the same command completes it to the same as an unbroken
+ * run. Where HDF5 lacks memory it may end the process (1.10.8 recurses without end while it notes the error, or calls exit): then the
+ * latter alone. File calls: test_calls.c; shards by themselves: test_shard_failures.c; the ranks of a job: tests/cli/failing_calls.sh.
  *
  * All n are tried with SAVBENCH_FAIL_STRIDE=1; by default some of each kind. SAVBENCH_FAIL_KIND=0..5: one kind alone;
  * SAVBENCH_FAIL_AT=N: with it, the N-th alone, in this process, for a debugger; SAVBENCH_FAIL_READ, SAVBENCH_FAIL_ADOPT,
- * SAVBENCH_FAIL_EVER: while reading; in recovery; it and all after it. SAVBENCH_PART: a share of the points (sample.h). */
+ * SAVBENCH_FAIL_AROUND, SAVBENCH_FAIL_EVER: while reading; in recovery; around them; it and all after it. SAVBENCH_PART: a share of the
+ * points (sample.h). */
 #include "driver.h"
 #include "fail.h"
 #include "sample.h"
@@ -144,6 +146,29 @@ static int adopt(const char *out, const order *o)
     return judge(st, &err, files);
 }
 
+static int around(const char *finished, const char *into, const order *o)
+{
+    int files = n_files();
+    vb_err err = {0};
+    vb_status st;
+
+    fail_begin(o->kind, o->at, o->ever);
+    st = driver_around(finished, into, &err);
+    fail_end();
+    return judge(st, &err, files);
+}
+
+static int merge_again(const char *finished, const char *into, const char *expected)
+{
+    vb_err err = {0};
+    char *got = driver_around(finished, into, &err) == VB_OK ? driver_snapshot(into, &err) : NULL;
+
+    if (got && !strcmp(got, expected))
+        return FINISHED;
+    printf("%s\n", got ? got : err.msg);
+    return DIFFERS;
+}
+
 static int complete(const char *out, const char *expected)
 {
     vb_err err = {0};
@@ -155,7 +180,7 @@ static int complete(const char *out, const char *expected)
     return DIFFERS;
 }
 
-/* What stands between fork and the child's end is one of the three above. */
+/* What stands between fork and the child's end is one of those above. */
 #define IN_A_CHILD(status, call)                        \
     do {                                                \
         pid_t pid;                                      \
@@ -195,13 +220,34 @@ static void count(tally *t, const order *o, const char *doing, int status)
            WIFSIGNALED(status) ? "signal" : "ended as", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* How many calls of a kind there are in each of the three. */
+/* How many calls of a kind there are in each of the four. */
 typedef struct {
-    long recording, reading, adopting;
+    long recording, reading, adopting, around;
 } calls;
 
-/* All the points of one kind. finished: a folder to read, which says text; bare: one to adopt. */
-static tally try_kind(order o, long stride, const calls *n, const char *finished, const char *text, const char *bare, const char *snapshot)
+static void try_around(tally *t, order o, long stride, long n, const char *finished, const char *snapshot)
+{
+    sample_share part = sample_part();
+
+    for (o.at = o.kind * 7919 % stride + part.k * stride; o.at < n; o.at += part.n * stride) {
+        char into[256];
+        int status;
+
+        sample_folder(into);
+        IN_A_CHILD(status, around(finished, into, &o));
+        count(t, &o, "around", status);
+        IN_A_CHILD(status, merge_again(finished, into, snapshot));
+        if (status) {
+            t->bad++;
+            printf("around, %s %ld: not the same after it was merged again\n", fail_name(o.kind), o.at);
+        }
+        sample_remove(into);
+    }
+}
+
+/* All the points of one kind. finished: a folder to read, which says text, and merged gives the second snapshot; bare: one to adopt. */
+static tally try_kind(order o, long stride, const calls *n, const char *finished, const char *text, const char *bare,
+                      const char *const snapshots[2])
 {
     sample_share part = sample_part();
     long first = o.kind * 7919 % stride + part.k * stride;
@@ -214,7 +260,7 @@ static tally try_kind(order o, long stride, const calls *n, const char *finished
         sample_folder(out);
         IN_A_CHILD(status, record(out, &o));
         count(&t, &o, "recording", status);
-        IN_A_CHILD(status, complete(out, snapshot));
+        IN_A_CHILD(status, complete(out, snapshots[0]));
         if (status) {
             t.bad++;
             printf("recording, %s %ld: not the same after it was run again\n", fail_name(o.kind), o.at);
@@ -227,6 +273,7 @@ static tally try_kind(order o, long stride, const calls *n, const char *finished
         IN_A_CHILD(status, read_back(finished, &o, text));
         count(&t, &o, "reading", status);
     }
+    try_around(&t, o, stride, n->around, finished, snapshots[1]);
     /* By default more of its points than of the other two: what is taken for a broken shard here is lost. */
     if (stride > 1 + n->adopting / adopt_points[o.kind])
         stride = 1 + n->adopting / adopt_points[o.kind];
@@ -247,14 +294,16 @@ static tally try_kind(order o, long stride, const calls *n, const char *finished
 int main(void)
 {
     const char *told = getenv("SAVBENCH_FAIL_STRIDE"), *only = getenv("SAVBENCH_FAIL_KIND"), *at = getenv("SAVBENCH_FAIL_AT");
-    char finished[256], bare[256], *text, *snapshot;
+    char finished[256], bare[256], merged[256], *text, *snapshots[2];
     vb_err err = {0};
     long bad = 0;
 
     driver_prepare(TRIALS);
     sample_folder(finished);
     sample_folder(bare);
-    if (driver_run(bare, NULL, &err) || driver_run(finished, NULL, &err) || !(snapshot = driver_snapshot(finished, &err))) {
+    sample_folder(merged);
+    if (driver_run(bare, NULL, &err) || driver_run(finished, NULL, &err) || !(snapshots[0] = driver_snapshot(finished, &err)) ||
+        driver_around(finished, merged, &err) || !(snapshots[1] = driver_snapshot(merged, &err))) {
         printf("the unbroken run: %s\n", err.msg);
         return 1;
     }
@@ -287,18 +336,25 @@ int main(void)
             bad++;
         }
         n.adopting = fail_end();
+        sample_remove(merged);
+        if (around(finished, merged, &none) != FINISHED) {
+            printf("unbroken, %s: something is held after what is done around\n", fail_name(none.kind));
+            bad++;
+        }
+        n.around = fail_end();
         sample_remove(out);
         if (at) { /* here, where the processes that try it begin: HDF5 keeps what it has allocated */
             order this = {(fail_kind)k, getenv("SAVBENCH_FAIL_EVER") != NULL, strtol(at, NULL, 10)};
 
             return getenv("SAVBENCH_FAIL_READ") ? read_back(finished, &this, text)
-                   : getenv("SAVBENCH_FAIL_ADOPT") ? adopt(bare, &this) : record(out, &this);
+                   : getenv("SAVBENCH_FAIL_ADOPT") ? adopt(bare, &this)
+                   : getenv("SAVBENCH_FAIL_AROUND") ? around(finished, merged, &this) : record(out, &this);
         }
-        all = n.recording + n.reading + n.adopting;
+        all = n.recording + n.reading + n.adopting + n.around;
         stride = told ? strtol(told, NULL, 10) : 1 + all / DEFAULT_POINTS;
         for (int ever = 0; ever < 2; ever++) {
             order o = {(fail_kind)k, ever, 0};
-            tally t = try_kind(o, stride, &n, finished, text, bare, snapshot);
+            tally t = try_kind(o, stride, &n, finished, text, bare, (const char *const *)snapshots);
 
             printf("%s, %s: %ld of %ld tried, %ld ended with an error, %ld by HDF5, %ld did harm\n", fail_name(o.kind),
                    ever ? "it and all after it" : "once", t.points, all, t.errors, t.ended, t.bad);
@@ -308,7 +364,9 @@ int main(void)
     }
     sample_remove(finished);
     sample_remove(bare);
+    sample_remove(merged);
     free(text);
-    free(snapshot);
+    free(snapshots[0]);
+    free(snapshots[1]);
     return bad != 0;
 }

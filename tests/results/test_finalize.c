@@ -176,6 +176,38 @@ static void derived_numbers_come_from_the_shards(void **state)
             "n,median_ms,p95_ms,p99_ms,max_ms\r\n48,53,64,,65\r\n");
 }
 
+/* Masks are compared with the float32 sibling's of the same object and size, where there is one. */
+static void masks_are_paired_by_object_and_size(void **state)
+{
+    static const char *const cases[] = {"whole", "renamed", "turned", "none", "alone"};
+    const char *out = *state;
+    vb_store *s;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    for (int i = 0; i < 5; i++)
+        for (int baseline = 1; baseline >= 0; baseline--) {
+            vb_trial t;
+
+            sample_trial(&t, cases[i], baseline ? VB_FLOAT32 : VB_BFLOAT16, 0, 1);
+            if (i == 1 && !baseline)
+                strcpy(t.objects[1].obj_id, "999");
+            if (i == 2 && !baseline) {
+                int h = t.h;
+
+                t.h = t.w;
+                t.w = h;
+            }
+            while (t.n_masks && (i == 3 || (i == 4 && baseline)))
+                free(t.masks[--t.n_masks].rle);
+            sample_commit(s, &t);
+            vb_trial_deinit(&t);
+        }
+    vb_store_close(s);
+    OK(vb_finalize(out, NULL, &err));
+    answers(out, "SELECT video, n_masks, mask_iou FROM trial_pair JOIN record USING (trial_id) ORDER BY 1",
+            "video,n_masks,mask_iou\r\nalone,0,\r\nnone,0,\r\nrenamed,7,1\r\nturned,0,\r\nwhole,14,1\r\n");
+}
+
 static void noisy_trials_are_marked(void **state)
 {
     const char *out = *state;
@@ -428,6 +460,7 @@ int main(void)
         TEST(export_gives_whole_views),
         TEST(lost_shard_is_named),
         TEST(state_folder_gives_a_copy),
+        TEST(masks_are_paired_by_object_and_size),
         TEST(noisy_trials_are_marked),
     };
 

@@ -7,6 +7,7 @@
 
 #include "db.h"
 #include "hash.h"
+#include "paths.h"
 #include "record.h"
 #include "sample.h"
 #include "schema.h"
@@ -415,6 +416,55 @@ static void state_folder_is_found_again(void **state)
     sample_remove(elsewhere);
 }
 
+static void folders_that_cannot_be_are_refused(void **state)
+{
+    const char *out = *state;
+    char longest[VB_PATH_MAX + 1], file[300], below[320];
+    vb_store *s;
+    vb_err err;
+
+    memset(longest, 'x', VB_PATH_MAX);
+    longest[VB_PATH_MAX] = '\0';
+    assert_int_equal(vb_store_open(&s, "", NULL, &err), VB_EARG);
+    assert_int_equal(vb_store_open(&s, longest, NULL, &err), VB_EARG);
+    assert_int_equal(vb_store_open(&s, out, longest, &err), VB_EARG);
+    snprintf(file, sizeof file, "%s/file", out);
+    snprintf(below, sizeof below, "%s/folder", file);
+    assert_int_equal(close(open(file, O_WRONLY | O_CREAT, 0666)), 0);
+    assert_int_equal(vb_store_open(&s, below, NULL, &err), VB_EIO);
+    assert_non_null(strstr(err.msg, "make folder"));
+    assert_int_equal(vb_store_open(&s, out, below, &err), VB_EIO);
+    assert_int_equal(vb_finalize(below, NULL, &err), VB_EARG);
+    assert_int_equal(vb_finalize(out, below, &err), VB_EARG); /* it makes none */
+    assert_non_null(strstr(err.msg, "state folder"));
+    assert_true(vb_path_is_remote(below)); /* what cannot be found out is treated with care */
+    assert_false(exists(out, "summary.db"));
+}
+
+/* More statements than are kept at a time: the oldest goes that nobody reads. */
+static void statements_make_room(void **state)
+{
+    static char sql[200][32];
+    sqlite3_stmt *first, *q;
+    vb_db *db;
+    bool row;
+
+    (void)state;
+    OK(vb_db_open(&db, NULL, VB_DB_MEMORY, &err));
+    OK(vb_db_query(&first, db, &err, "VALUES (1), (2)", ""));
+    OK(vb_db_step(&row, db, first, &err));
+    for (int i = 0; i < 200; i++) {
+        snprintf(sql[i], sizeof sql[i], "SELECT %d", i);
+        OK(vb_db_query(&q, db, &err, sql[i], ""));
+        OK(vb_db_step(&row, db, q, &err));
+        assert_int_equal(sqlite3_column_int(q, 0), i);
+        sqlite3_reset(q);
+    }
+    OK(vb_db_step(&row, db, first, &err));
+    assert_true(row && sqlite3_column_int(first, 0) == 2);
+    vb_db_close(db);
+}
+
 static void foreign_database_is_left_alone(void **state)
 {
     char path[300];
@@ -500,6 +550,8 @@ int main(void)
         TEST(unusable_videos_are_kept),
         TEST(opening_alone_changes_no_file),
         TEST(state_folder_is_found_again),
+        TEST(folders_that_cannot_be_are_refused),
+        cmocka_unit_test(statements_make_room),
         TEST(foreign_database_is_left_alone),
         TEST(database_of_another_build_is_left_alone),
         cmocka_unit_test(a_frame_lasts_until_its_memory_is_stored),

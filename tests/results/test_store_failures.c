@@ -3,6 +3,8 @@
  * results, singly and in a group; the n-th call of our code fails, for all n. Then: an error with words or none at all, and
  * the same again without failure makes a folder in which verify finds nothing.
  *
+ * What only a larger folder reaches, and what other processes may do meanwhile, is tried for the calls that it concerns.
+ *
  * What fails are calls of our own objects (the linker's --wrap); inside of SQLite and HDF5: tests/faults/test_failures.c.
  * SAVBENCH_STORE_STRIDE=1 tries all n; by default every 61st. SAVBENCH_STORE_WAY=0..3: one way of failing alone. */
 #include <setjmp.h>
@@ -33,10 +35,11 @@
 static long calls, fails_at; /* fails_at < 0: none */
 static int fails_with;
 static bool ever, remote;
+static const char *only; /* the one function that is counted and fails; NULL: all */
 
-static bool fails(void)
+static bool fails(const char *name)
 {
-    if (fails_at < 0)
+    if (fails_at < 0 || (only && strcmp(only, name) != 0))
         return false;
     calls++;
     if (calls - 1 != fails_at && !(ever && calls - 1 > fails_at))
@@ -48,10 +51,10 @@ static bool fails(void)
 #define WRAP(type, name, failed, parameters, arguments)                  \
     type __real_##name parameters;                                       \
     type __wrap_##name parameters;                                       \
-    type __wrap_##name parameters { return fails() ? failed : __real_##name arguments; }
-WRAP(int, mkdirat, -1, (int d, const char *p, mode_t m), (d, p, m))
+    type __wrap_##name parameters { return fails(#name) ? failed : __real_##name arguments; }
 WRAP(int, fsync, -1, (int fd), (fd))
 WRAP(int, syncfs, -1, (int fd), (fd))
+WRAP(int, sync_file_range, -1, (int fd, off64_t at, off64_t n, unsigned how), (fd, at, n, how))
 WRAP(int, fstat, -1, (int fd, struct stat *s), (fd, s))
 WRAP(int, renameat, -1, (int a, const char *from, int b, const char *to), (a, from, b, to))
 WRAP(int, unlinkat, -1, (int d, const char *p, int f), (d, p, f))
@@ -60,35 +63,50 @@ WRAP(int, flock, -1, (int fd, int what), (fd, what))
 WRAP(int, ftruncate, -1, (int fd, off_t n), (fd, n))
 WRAP(ssize_t, write, -1, (int fd, const void *p, size_t n), (fd, p, n))
 WRAP(ssize_t, pwrite, -1, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
-WRAP(ssize_t, read, -1, (int fd, void *p, size_t n), (fd, p, n))
+WRAP(ssize_t, read, fails_with ? -1 : 0, (int fd, void *p, size_t n), (fd, p, n)) /* 0: the file has become shorter */
 WRAP(DIR *, fdopendir, NULL, (int fd), (fd))
 WRAP(void *, malloc, NULL, (size_t n), (n))
 WRAP(void *, calloc, NULL, (size_t n, size_t m), (n, m))
 WRAP(void *, realloc, NULL, (void *p, size_t n), (p, n))
 WRAP(char *, strdup, NULL, (const char *s), (s))
 WRAP(int, sqlite3_step, SQLITE_IOERR, (sqlite3_stmt *s), (s))
+WRAP(int, sqlite3_prepare_v3, SQLITE_IOERR, (sqlite3 *db, const char *sql, int n, unsigned how, sqlite3_stmt **s, const char **end),
+     (db, sql, n, how, s, end))
 WRAP(int, sqlite3_exec, SQLITE_IOERR, (sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **), void *ctx, char **m),
      (db, sql, row, ctx, m))
+
+int __real_mkdirat(int dir, const char *path, mode_t mode);
+int __wrap_mkdirat(int dir, const char *path, mode_t mode);
+int __wrap_mkdirat(int dir, const char *path, mode_t mode)
+{
+    if (!fails("mkdirat"))
+        return __real_mkdirat(dir, path, mode);
+    if (fails_with == EEXIST) { /* another process was faster */
+        __real_mkdirat(dir, path, mode);
+        errno = EEXIST;
+    }
+    return -1;
+}
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
-    return fails() ? -1 : __real_open(path, flags, 0666);
+    return fails("open") ? -1 : __real_open(path, flags, 0666);
 }
 
 int __real_openat(int dir, const char *path, int flags, ...);
 int __wrap_openat(int dir, const char *path, int flags, ...);
 int __wrap_openat(int dir, const char *path, int flags, ...)
 {
-    return fails() ? -1 : __real_openat(dir, path, flags, 0666);
+    return fails("openat") ? -1 : __real_openat(dir, path, flags, 0666);
 }
 
 int __real_close(int fd);
 int __wrap_close(int fd);
 int __wrap_close(int fd) /* which closes all the same */
 {
-    const bool failed = fails();
+    const bool failed = fails("close");
     const int why = errno, rc = __real_close(fd);
 
     if (!failed)
@@ -110,22 +128,23 @@ typedef struct {
     char sha256[65];
 } result;
 
-enum { BEFORE, LOOSE, SINGLE, GROUP, N_RESULTS = GROUP + 4 };
+enum { BEFORE, LOOSE, SINGLE, GROUP, CROWD = GROUP + 4, N_RESULTS = CROWD + 6 };
 static result results[N_RESULTS];
+static bool crowded; /* a larger group */
 
 static void make_results(void)
 {
     static const struct {
         const char *video;
         vb_dtype dtype;
-    } of[N_RESULTS] = {{"v1", VB_FLOAT32}, {"v1", VB_TF32},  {"v2", VB_FLOAT32}, {"v3", VB_FLOAT32},
-                       {"v3", VB_TF32},    {"v4", VB_FLOAT32}, {"v4", VB_TF32}};
+    } of[] = {{"v1", VB_FLOAT32}, {"v1", VB_TF32},  {"v2", VB_FLOAT32}, {"v3", VB_FLOAT32},
+              {"v3", VB_TF32},    {"v4", VB_FLOAT32}, {"v4", VB_TF32},  {"v5", VB_FLOAT32}};
 
     for (int i = 0; i < N_RESULTS; i++) {
         vb_trial t;
         vb_err err = {0};
 
-        sample_trial(&t, of[i].video, of[i].dtype, 0, (unsigned)i);
+        sample_trial(&t, of[i < CROWD ? i : CROWD].video, of[i < CROWD ? i : CROWD].dtype, i < CROWD ? 0 : i - CROWD, (unsigned)i);
         results[i].key = t.key;
         if (vb_shard_encode(&results[i].bytes, &results[i].n, &t, &err) || vb_sha256(results[i].sha256, results[i].bytes, results[i].n, &err))
             abort();
@@ -185,17 +204,18 @@ static vb_status do_work(const char *out, vb_err *err)
 {
     vb_store *s = NULL;
     vb_recovery r;
+    int64_t n_done, n_failed;
     vb_trial_key failed = sample_key("v9", VB_FLOAT16, 0);
     vb_status st = vb_store_open(&s, out, NULL, err);
 
     if (st)
         return st;
     if ((st = vb_store_recover(s, &r, err)) || (st = vb_store_begin_run(s, "run-1", "{}", "savbench run", err)) ||
-        (st = vb_store_put_video(s, "v2", 12, 70, 25, 2, NULL, err)) || (st = vb_store_put_video(s, "v8", 0, 0, 0, 0, "no frames", err)) ||
+        (st = vb_store_put_video(s, "v2", 12, 70, 25, 2, NULL, err)) ||
         (st = commit(s, &results[SINGLE], err)) || (st = commit(s, &results[BEFORE], err)))
         goto out;
     vb_store_group_begin(s);
-    for (int i = GROUP; i < N_RESULTS && st == VB_OK; i++)
+    for (int i = GROUP; i < (crowded ? N_RESULTS : CROWD) && st == VB_OK; i++)
         st = commit(s, &results[i], err);
     if (st == VB_OK)
         st = vb_store_group_end(s, err);
@@ -203,8 +223,10 @@ static vb_status do_work(const char *out, vb_err *err)
         vb_store_group_end(s, NULL);
     if (st == VB_OK)
         st = vb_store_fail(s, &failed, VB_TRIAL_FAILED, "EIO", "no frame", "nano3", "cpu", err);
-    if (st == VB_OK)
+    if (st == VB_OK && (st = vb_store_put_video(s, "v8", 0, 0, 0, 0, "no frames", err)) == VB_OK)
         st = vb_store_end_run(s, "run-1", "done", err);
+    if (st == VB_OK)
+        st = vb_store_counts(s, &n_done, &n_failed, err);
 out:
     vb_store_close(s);
     return st;
@@ -302,12 +324,102 @@ static void every_call_may_fail(void **state)
     }
 }
 
+/* --- a larger folder, and others at work in it ----------------------------------------------------------------------- */
+
+static const char *const strangers[] = {"shards/v1/README", "shards/v1/.hidden.h5"};
+
+static void crowd(const char *out)
+{
+    char path[700], name[VB_SHARD_PATH_MAX];
+
+    for (int i = 0; i < 70; i++) {
+        snprintf(path, sizeof path, "shards/v1/" VB_TEMPORARY_PREFIX "%d", i);
+        put_file(out, path, "half", 4);
+    }
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        put_file(out, strangers[i], "left alone", 10);
+    snprintf(path, sizeof path, "%s/shards/v7", out); /* a shard that someone has moved */
+    assert_int_equal(__real_mkdirat(AT_FDCWD, path, 0777), 0);
+    OK(vb_store_shard_name(name, &results[SINGLE].key, &err));
+    snprintf(path, sizeof path, "shards/v7/%s", name);
+    put_file(out, path, results[SINGLE].bytes, results[SINGLE].n);
+    snprintf(path, sizeof path, "%s/shards/.git", out); /* no video's name */
+    assert_int_equal(__real_mkdirat(AT_FDCWD, path, 0777), 0);
+}
+
+static void is_whole_but_for_strangers(const char *out)
+{
+    char path[700];
+
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        snprintf(path, sizeof path, "%s/%s", out, strangers[i]);
+        assert_int_equal(unlink(path), 0); /* which says that they were left */
+    }
+    is_whole(out);
+}
+
+static void a_crowded_folder_with_others_in_it(void **state)
+{
+    static const struct {
+        const char *call;
+        int error;
+        bool ever;
+        long most; /* points; later calls are like these */
+        bool harmless;
+        const char *said;
+    } ways[] = {
+        {"realloc", ENOMEM, false, 100, false, NULL}, {"unlinkat", EACCES, false, 3, false, NULL},
+        {"write", EDQUOT, true, 1, false, "; free some space and run the command again"},
+        {"mkdirat", EEXIST, false, 100, true, NULL}, {"read", EINTR, false, 3, true, NULL},
+        {"read", 0, false, 3, false, "it became shorter"}, {"open", EACCES, false, 3, false, NULL},
+        {"sync_file_range", EIO, false, 3, false, "fsync '" VB_TEMPORARY_PREFIX},
+    };
+
+    (void)state;
+    crowded = true;
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        long at = 0, errors = 0;
+        bool reached = true, said = ways[k].said == NULL;
+
+        fails_with = ways[k].error;
+        ever = ways[k].ever;
+        for (; reached && at < ways[k].most; at++) {
+            char out[256];
+            vb_err err = {0};
+            vb_status st;
+
+            make_folder(out);
+            crowd(out);
+            calls = 0;
+            only = ways[k].call;
+            fails_at = at;
+            st = work(out, &err);
+            fails_at = -1;
+            only = NULL;
+            reached = calls > at;
+            errors += st != VB_OK;
+            said = said || strstr(err.msg, ways[k].said);
+            if (st && (!err.msg[0] || ways[k].harmless))
+                fail_msg("%s, call %ld: %s", ways[k].call, at, err.msg[0] ? err.msg : "an error without words");
+            OK(work(out, &err));
+            is_whole_but_for_strangers(out);
+            sample_remove(out);
+        }
+        assert_true(at > 1 || ways[k].most == 1);
+        assert_true(said);
+        assert_true(errors > 0 || ways[k].harmless);
+        print_message("crowded, %s: %ld calls failed, %ld ended the work\n", ways[k].call, at - !reached, errors);
+    }
+    crowded = false;
+}
+
 /* --- what is refused before anything is written ---------------------------------------------------------------------- */
 
 static void what_cannot_be_is_refused(void **state)
 {
     char out[256], longest[VB_SHARD_PATH_MAX + 8], path[700];
     vb_trial_key key = results[SINGLE].key, bad = key;
+    vb_trial t;
     vb_err err = {0};
     uint8_t *bytes;
     size_t n;
@@ -334,6 +446,10 @@ static void what_cannot_be_is_refused(void **state)
     bad = key;
     bad.repetition = -1;
     assert_int_equal(vb_store_fail(s, &bad, VB_TRIAL_FAILED, "", "", "", "", &err), VB_EARG);
+    sample_trial(&t, "v2", VB_FLOAT32, 0, 0);
+    strcpy(t.key.video, "a/b");
+    assert_int_equal(vb_store_publish_overlays(s, &t, &err), VB_EARG);
+    vb_trial_deinit(&t);
     /* Where the folder of shards cannot be made, nothing is recorded. */
     put_file(out, "shards", "x", 1);
     assert_int_equal(commit(s, &results[SINGLE], &err), VB_EIO);
@@ -353,6 +469,8 @@ static void what_cannot_be_is_refused(void **state)
     assert_int_equal(vb_publish_sync(dir, "", &err), VB_EARG);
     assert_int_equal(vb_publish_rename(dir, "..", &err), VB_EARG);
     vb_publish_unstage(dir, "../x");
+    assert_int_equal(vb_publish(dir, longest, (const uint8_t *)"x", 1, &err), VB_EARG);
+    assert_int_equal(vb_publish_written(dir, "nobody_wrote_it", &err), VB_EIO);
     assert_int_equal(vb_read_file(&bytes, &n, &found, dir, "shards", 100, &err), VB_EFORMAT);
     put_file(out, "large", longest, 20);
     assert_int_equal(vb_read_file(&bytes, &n, &found, dir, "large", 10, &err), VB_EFORMAT);
@@ -368,6 +486,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_may_fail),
+        cmocka_unit_test(a_crowded_folder_with_others_in_it),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
 

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef PATIENCE
+#define PATIENCE 1 /* CMakeLists.txt */
+#endif
+
 static vb_status engines(int *n, const char *text)
 {
     char path[] = "/tmp/vb_hosts_XXXXXX";
@@ -24,9 +28,13 @@ static vb_status engines(int *n, const char *text)
 
 static void test_hostfile(void **state)
 {
+    char longest[400];
     int n;
 
     (void)state;
+    memset(longest, 'h', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_int_equal(engines(&n, longest), VB_EARG);
     assert_int_equal(engines(&n, "# Jetsons\nnano1\nnano2 slots=1 max_slots=1\n\n  work1 slots=4 # two boards\n"), VB_OK);
     assert_int_equal(n, 6);
     assert_int_equal(engines(&n, "pc slots=0 # coordinates\nnano1\nnano2 slots=2\n"), VB_OK);
@@ -54,6 +62,13 @@ static void test_here(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(here(&n, "auto", NULL, 1), VB_OK);
     assert_true(n >= 1);
+    setenv("CUDA_VISIBLE_DEVICES", "0,MIG-1", 1);
+    assert_int_equal(here(&n, "auto", NULL, 1), VB_OK);
+    assert_true(n == 1 || n == 2);
+    setenv("CUDA_VISIBLE_DEVICES", "-1", 1);
+    assert_int_equal(here(&n, "auto", NULL, 1), VB_OK);
+    assert_int_equal(n, 1);
+    unsetenv("CUDA_VISIBLE_DEVICES");
     assert_int_equal(here(&n, "cuda", "2,0,1", 1), VB_OK);
     assert_int_equal(n, 3);
     assert_int_equal(here(&n, "auto", "2,0", 2), VB_OK);
@@ -77,14 +92,14 @@ static void test_probe(void **state)
     close(fd);
     snprintf(agent, sizeof agent, "sh %s -x", path);
     setenv("OMPI_MCA_plm_rsh_agent", agent, 1);
-    assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500, NULL), VB_OK);
+    assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
     assert_string_equal(lost, "dead, frozen");
     assert_int_equal(h.n, 3);
     assert_string_equal(h.list[1].name, "localhost");
     assert_string_equal(h.list[2].name, "work1");
     assert_int_equal(h.list[2].slots, 4);
     setenv("OMPI_MCA_plm_rsh_agent", "/nowhere/agent", 1);
-    assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500, NULL), VB_OK);
+    assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
     assert_int_equal(h.n, 1);
     unsetenv("OMPI_MCA_plm_rsh_agent");
     unlink(path);

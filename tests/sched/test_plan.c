@@ -181,6 +181,20 @@ static void test_json_hostile(void **state)
         HEAD ",\"trials\":[[\"float32\",\"float32\",\"stream\",99999999]]}",
         HEAD ",\"trials\":[[\"float33\",\"float32\",\"stream\",0]]}",
         HEAD ",\"trials\":[[\"float32\",\"float32\",\"stream\",0]],\"more\":1}",
+        HEAD ",\"trials\":[[1,\"float32\",\"stream\",0]]}",
+        HEAD ",\"trials\":[[\"float32\",null,\"stream\",0]]}",
+        HEAD ",\"trials\":[[\"float32\",\"float32\",[],0]]}",
+        HEAD ",\"trials\":[[\"float32\",\"float32\",\"stream\",\"0\"]]}",
+        HEAD ",\"trials\":[[\"float32\",\"float33\",\"stream\",0]]}",
+        HEAD ",\"trials\":[[\"float32\",\"float32\",\"steam\",0]]}",
+        "[1,2,3,4,5,6,7]",
+        "{\"id\":\"0\",\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":1,\"trials\":[]}",
+        "{\"id\":0,\"video\":7,\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":1,\"trials\":[]}",
+        "{\"id\":0,\"video\":\"v\\u0000w\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":1,\"trials\":[]}",
+        "{\"id\":0,\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"a prompt that no field has room for\",\"image_size\":512,\"cost\":1,\"trials\":[]}",
+        "{\"id\":0,\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":99999999,\"cost\":1,\"trials\":[]}",
+        "{\"id\":0,\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":\"1\",\"trials\":[]}",
+        "{\"id\":0,\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":1e300,\"trials\":[]}",
         "{\"id\":-1,\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":1,"
         "\"trials\":[[\"float32\",\"float32\",\"stream\",0]]}",
         "{\"id\":0,\"video\":\"../v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":1,"
@@ -194,6 +208,7 @@ static void test_json_hostile(void **state)
         "{\"id\":0,\"video\":\"v\",\"model\":\"stub\",\"prompt\":\"box\",\"image_size\":512,\"cost\":-1,"
         "\"trials\":[[\"float32\",\"float32\",\"stream\",0]]}",
     };
+    static char many[VB_BLOCK_MAX_TRIALS * 2 + 200]; /* a trial more than a block has */
     const char *good = HEAD ",\"trials\":[[\"float32\",\"float32\",\"stream\",0]]}";
     vb_block b;
 
@@ -208,6 +223,11 @@ static void test_json_hostile(void **state)
         assert_true(err.msg[0]);
         assert_null(b.trials);
     }
+    strcpy(many, HEAD ",\"trials\":[0");
+    for (size_t i = 0, n = strlen(many); i < VB_BLOCK_MAX_TRIALS; i++, n += 2)
+        memcpy(many + n, ",0", 3);
+    strcat(many, "]}");
+    assert_int_equal(vb_block_from_json(&b, many, strlen(many), NULL), VB_EFORMAT);
 }
 
 int main(void)

@@ -142,6 +142,8 @@ static void test_verdict_and_sha(void **state)
     assert_int_equal(vb_verdict_decode(&got, bytes, sizeof bytes, NULL), VB_OK);
     assert_int_equal(got.trial, 7);
     assert_true(got.again);
+    assert_string_equal(vb_msg_name((vb_msg_type)0), "?");
+    assert_string_equal(vb_msg_name(VB_MSG_TYPES), "?");
     bytes[4] = 2;
     assert_int_equal(vb_verdict_decode(&got, bytes, sizeof bytes, NULL), VB_EFORMAT);
     assert_int_equal(vb_verdict_decode(&got, bytes, 7, NULL), VB_EFORMAT);
@@ -149,6 +151,13 @@ static void test_verdict_and_sha(void **state)
     hex[64] = '\0';
     memcpy(hex, "0123456789", 11);
     hex[10] = 'f';
+    hex[12] = '/'; /* before the digits, between them and the letters, before and behind those */
+    assert_int_equal(vb_sha_from_hex(sha, hex, NULL), VB_EFORMAT);
+    hex[12] = ':';
+    assert_int_equal(vb_sha_from_hex(sha, hex, NULL), VB_EFORMAT);
+    hex[12] = '`';
+    assert_int_equal(vb_sha_from_hex(sha, hex, NULL), VB_EFORMAT);
+    hex[12] = 'a';
     assert_int_equal(vb_sha_from_hex(sha, hex, NULL), VB_OK);
     vb_sha_to_hex(text, sha);
     assert_string_equal(text, hex);

@@ -1,11 +1,16 @@
-/* Ticker: the line that a person watches: what is in it, cut to the terminal, and none where there is no terminal. */
+/* Ticker and pulse: the line that a person watches: what is in it, cut to the terminal, and none where there is no terminal; and what the
+ * supervisor makes of the file that tells of progress. */
 #include "test.h"
 
+#include "heartbeat.h"
 #include "ticker.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What is written to stderr in between. */
@@ -105,9 +110,79 @@ static void in_a_log(void **state)
     assert_false(vb_ticker_due(&t));
 }
 
+/* A terminal is as wide as it says, and 80 columns where it says nothing. */
+static void on_a_terminal_of_its_own(void **state)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY), inside, kept;
+    struct winsize size = {.ws_col = 50};
+    vb_logger log;
+    vb_ticker t;
+
+    (void)state;
+    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    assert_true((inside = open(ptsname(terminal), O_RDWR | O_NOCTTY)) >= 0);
+    vb_logger_init(&log, 0, false);
+    for (int i = 0; i < 2; i++) {
+        kept = dup(STDERR_FILENO);
+        dup2(inside, STDERR_FILENO);
+        vb_ticker_init(&t, &log, 90, 10);
+        dup2(kept, STDERR_FILENO);
+        close(kept);
+        assert_int_equal(t.columns, i ? 50 : 80);
+        assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+    }
+    close(inside);
+    close(terminal);
+}
+
+static vb_pulse_state look(vb_pulse *p)
+{
+    p->looked_ms = -2000; /* as if a second had passed */
+    return vb_pulse_look(p);
+}
+
+/* Times lie in the past by hand: nothing here waits. */
+static void a_job_that_falls_silent_or_ends_is_noticed(void **state)
+{
+    char folder[] = "/tmp/vb_pulse_XXXXXX", path[64];
+    vb_pulse p = {.out_dir = folder};
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/.tmp-progress.json", folder);
+    assert_int_equal(look(&p), VB_PULSE_OK); /* not there yet */
+    assert_false(p.seen);
+    for (int running = 0; running < 2; running++) {
+        assert_non_null(f = fopen(path, "w"));
+        fprintf(f, "{\"state\":\"%s\"}", running ? "running" : "finalizing");
+        fclose(f);
+        assert_int_equal(look(&p), VB_PULSE_OK);
+        assert_true(p.seen);
+        p.changed_ms -= 1000.0 * VB_SILENT_S + 1000;
+        p.age_s = -1e9; /* not written since */
+        assert_int_equal(look(&p), running ? VB_PULSE_SILENT : VB_PULSE_OK);
+        assert_int_equal(vb_pulse_look(&p), VB_PULSE_OK); /* too soon: not looked at */
+    }
+    unlink(path);
+    assert_int_equal(look(&p), VB_PULSE_OK); /* the coordinator has taken it away: the job has a moment to end */
+    p.gone_ms -= 1000.0 * VB_ENDED_S + 1000;
+    assert_int_equal(look(&p), VB_PULSE_ENDED);
+    assert_int_equal(mkdir(path, 0777), 0); /* what cannot be read says nothing */
+    assert_int_equal(look(&p), VB_PULSE_OK);
+    rmdir(path);
+    rmdir(folder);
+    assert_int_equal(look(&p), VB_PULSE_OK);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(on_a_terminal), cmocka_unit_test(in_a_log)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_a_terminal),
+        cmocka_unit_test(in_a_log),
+        cmocka_unit_test(on_a_terminal_of_its_own),
+        cmocka_unit_test(a_job_that_falls_silent_or_ends_is_noticed),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
