@@ -81,7 +81,8 @@ template <int STAGES> struct Slice {
   }
 };
 
-template <int COLS, int STAGES> __device__ void produce(const CUtensorMap &x, const CUtensorMap &weight, const Launch &l, unsigned ring, Barriers<STAGES> b, int rank)
+template <int COLS, int STAGES>
+__device__ void produce(const CUtensorMap &x, const CUtensorMap &weight, const Launch &l, unsigned ring, Barriers<STAGES> b, int rank)
 {
   constexpr int AHEAD = 2; // more would keep the first rows of x waiting
   const int slices = (l.p.in + SLICE - 1) / SLICE;
@@ -183,12 +184,14 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, void *ope
           if (END == ONTO)
             vb_cuda::copy_8(vb_cuda::shared_address(operand(i, s)), (const T *)p.residual_dev + (place[i] < 0 ? 0 : at(i, s)));
           else if (turns(i, s))
-            vb_cuda::copy_16(vb_cuda::shared_address(operand(i, s)), p.turn.table_dev + turn[i] * p.turn.channels + (tile.col + col_in_tile + s * STEP) % p.turn.channels, true);
+            vb_cuda::copy_16(vb_cuda::shared_address(operand(i, s)),
+                             p.turn.table_dev + turn[i] * p.turn.channels + (tile.col + col_in_tile + s * STEP) % p.turn.channels, true);
     };
 
     int before = 0;
     for (int i = 0; i < slices; i++) {
-      const unsigned x = ring + (unsigned)(r.stage * stage_bytes<COLS> + group * X_BYTES / 2), weight = ring + (unsigned)(r.stage * stage_bytes<COLS> + X_BYTES);
+      const unsigned x = ring + (unsigned)(r.stage * stage_bytes<COLS> + group * X_BYTES / 2);
+      const unsigned weight = ring + (unsigned)(r.stage * stage_bytes<COLS> + X_BYTES);
       vb_cuda::wait_for_phase(b.there(r.stage), r.parity);
       switch (p.in - i * SLICE) { // no branch between a slice's products, or the compiler would part them
       case STEP: multiply<T, 1>(c, x, weight, i > 0); break;
@@ -366,7 +369,8 @@ bool lies_well(const vb_cuda_product &p, const void *y)
 
 extern "C" bool vb_cuda_product_takes(int64_t rows, int in, int out)
 {
-  return vb_cuda::has_warp_groups() && vb_cuda::encode_function() && rows >= 1 && rows <= INT32_MAX - 2 * ROWS && in >= SLICE && in % STEP == 0 && out <= MOST_OUT && plan_of(rows, out).cols > 0;
+  return vb_cuda::has_warp_groups() && vb_cuda::encode_function() && rows >= 1 && rows <= INT32_MAX - 2 * ROWS && in >= SLICE && in % STEP == 0 &&
+         out <= MOST_OUT && plan_of(rows, out).cols > 0;
 }
 
 extern "C" double vb_cuda_product_share(int64_t rows, int out)
@@ -383,7 +387,8 @@ extern "C" vb_status vb_cuda_product_of(void *y_dev, vb_dtype dtype, const vb_cu
                    (long long)p->rows, p->in, p->out);
   if (!lies_well(*p, y_dev) || endings > 1 || (p->window && !p->residual_dev) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16))
     return vb_fail(err, VB_EARG,
-                   "a linear layer on the device: values that lack or are not aligned to 16 bytes, dtype %d, which is no half precision, or two endings at once", (int)dtype);
+                   "a linear layer on the device: values that lack or are not aligned to 16 bytes, dtype %d, which is no half precision, or two endings at once",
+                   (int)dtype);
   const int cols = plan_of(p->rows, p->out).cols, down = pairs_down(p->rows);
   const Launch l = {*p, y_dev, down, down * (p->out / cols)};
   return dtype == VB_FLOAT16 ? launch_with<__half>(l, dtype, cols, cuda_stream, err) : launch_with<__nv_bfloat16>(l, dtype, cols, cuda_stream, err);

@@ -45,8 +45,9 @@ Tensor run(const vb_cuda_product &p, const Tensor &y, const Tensor &x)
 
 bool takes_product(const Tensor &x, const Tensor &weight, const Tensor &bias)
 {
-  return runs_here(x) && x.element_size() == 2 && weight.scalar_type() == x.scalar_type() && bias.defined() && bias.scalar_type() == x.scalar_type() && x.numel() > 0 &&
-         whole(x) && whole(weight) && whole(bias) && vb_cuda_product_takes(x.numel() / x.size(-1), (int)x.size(-1), (int)weight.size(0));
+  const auto alike = [&x](const Tensor &t) { return t.defined() && t.scalar_type() == x.scalar_type(); };
+  return runs_here(x) && x.element_size() == 2 && alike(weight) && alike(bias) && x.numel() > 0 && whole(x) && whole(weight) && whole(bias) &&
+         vb_cuda_product_takes(x.numel() / x.size(-1), (int)x.size(-1), (int)weight.size(0));
 }
 
 bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool with_more)
@@ -66,7 +67,8 @@ Tensor product(const Tensor &x, const Tensor &weight, const Tensor &bias, bool g
 Tensor product_turned(const Turn &turn, const Tensor &x, const Tensor &weight, const Tensor &bias)
 {
   vb_cuda_product p = product_of(x, weight, bias);
-  p.turn = {(const float *)turn.table.data_ptr(), 2 * (int)turn.table.size(1), (int)turn.columns, (int)turn.table.size(0), (int)turn.memory, (int)turn.memories, (int)turn.sequence};
+  p.turn = {(const float *)turn.table.data_ptr(), 2 * (int)turn.table.size(1), (int)turn.columns, (int)turn.table.size(0), (int)turn.memory, (int)turn.memories,
+            (int)turn.sequence};
   return run(p, empty_output(x, weight), x);
 }
 
