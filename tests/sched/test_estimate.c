@@ -160,6 +160,26 @@ static void what_is_recorded_is_not_to_do(void **state)
     assert_true(e->devices[0].seconds[0] <= 0);
     assert_int_equal(e->setups[1].n_left, 2);
     vb_estimate_free(e);
+    /* Neither a quarantined trial nor records without a time, or of what this build does not know, tell of speed. */
+    r[1].status = VB_TRIAL_QUARANTINED;
+    e = estimate(r, 2, 0);
+    assert_int_equal(e->setups[0].n_failed, 1);
+    vb_estimate_free(e);
+    r[1].status = VB_TRIAL_DONE;
+    strcpy(r[1].device, "gpu");
+    for (int i = 0; i < 2; i++) {
+        vb_recorded odd = r[1];
+
+        if (i) {
+            odd.seconds = 1;
+            strcpy(odd.tag, "a tag of another time");
+        }
+        e = estimate(&odd, 1, 0);
+        assert_string_equal(e->devices[0].device, "");
+        vb_estimate_free(e);
+    }
+    strcpy(r[1].device, "");
+    r[1].status = VB_TRIAL_FAILED;
     o.retry_failed = true;
     e = estimate(r, 2, 0);
     assert_int_equal(e->setups[0].n_left, 1);

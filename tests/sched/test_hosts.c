@@ -77,13 +77,13 @@ static void test_here(void **state)
     assert_int_equal(n, 2);
 }
 
-/* Of five hosts one refuses, one never answers, and one is this machine, which is not asked. */
+/* Of six hosts one refuses, one never answers, one is this machine, which is not asked, and the agent of one is killed. */
 static void test_probe(void **state)
 {
     char path[] = "/tmp/vb_agent_XXXXXX", lost[64], agent[64];
-    static const char script[] = "shift\n[ $# = 2 ] && [ $2 = true ] || exit 9\ncase $1 in dead) exit 255 ;; frozen) sleep 60 ;; esac\n";
-    vb_host list[] = {{"nano1", 1}, {"dead", 2}, {"localhost", 1}, {"frozen", 1}, {"work1", 4}};
-    vb_hosts h = {5, list};
+    static const char script[] = "shift\n[ $# = 2 ] && [ $2 = true ] || exit 9\ncase $1 in dead) exit 255 ;; hurt) kill -9 $$ ;; frozen) sleep 60 ;; esac\n";
+    vb_host list[] = {{"nano1", 1}, {"dead", 2}, {"localhost", 1}, {"frozen", 1}, {"work1", 4}, {"hurt", 1}};
+    vb_hosts h = {6, list};
     int fd = mkstemp(path);
 
     (void)state;
@@ -93,7 +93,7 @@ static void test_probe(void **state)
     snprintf(agent, sizeof agent, "sh %s -x", path);
     setenv("OMPI_MCA_plm_rsh_agent", agent, 1);
     assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
-    assert_string_equal(lost, "dead, frozen");
+    assert_string_equal(lost, "dead, frozen, hurt");
     assert_int_equal(h.n, 3);
     assert_string_equal(h.list[1].name, "localhost");
     assert_string_equal(h.list[2].name, "work1");
@@ -101,7 +101,17 @@ static void test_probe(void **state)
     setenv("OMPI_MCA_plm_rsh_agent", "/nowhere/agent", 1);
     assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
     assert_int_equal(h.n, 1);
-    unsetenv("OMPI_MCA_plm_rsh_agent");
+    /* Without a word it is ssh, which is not found here. */
+    setenv("PATH", "/nowhere", 1);
+    for (int i = 0; i < 2; i++) {
+        h = (vb_hosts){2, list};
+        strcpy(list[1].name, "nano1");
+        setenv("OMPI_MCA_plm_rsh_agent", "", 1);
+        if (i)
+            unsetenv("OMPI_MCA_plm_rsh_agent");
+        assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
+        assert_string_equal(lost, "nano1");
+    }
     unlink(path);
 }
 

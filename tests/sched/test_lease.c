@@ -99,6 +99,7 @@ static void test_marks(void **state)
     vb_plan *p = make_plan(2, 1);
     vb_lease_table *t;
     vb_lease l;
+    uint64_t first;
     int block, trial;
 
     (void)state;
@@ -115,6 +116,14 @@ static void test_marks(void **state)
     assert_int_equal(block, 1);
     assert_int_equal(trial, 1);
     assert_int_equal(vb_lease_check(t, 0, l.epoch, 1, &block, &trial, NULL), VB_EARG);
+    /* Once leases are granted nothing is marked any more; who asks while he holds one gives it back. */
+    vb_lease_mark(t, 1, 1, VB_LEASE_DONE);
+    assert_false(vb_lease_mark_kills(t, 1, 1, VB_LEASE_MAX_KILLS));
+    assert_int_equal(vb_lease_pending(t), 1);
+    first = l.epoch;
+    assert_true(vb_lease_take(t, 0, 0, 10, &l));
+    assert_int_equal(l.block, 1);
+    assert_int_equal(vb_lease_check(t, 0, first, 0, &block, &trial, NULL), VB_EARG);
     vb_lease_free(t);
     vb_plan_free(p);
 }
@@ -366,6 +375,7 @@ static void test_earlier_kills(void **state)
     assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
     assert_false(vb_lease_mark_kills(t, 0, 0, VB_LEASE_MAX_KILLS - 1));
     assert_true(vb_lease_mark_kills(t, 0, 1, 300));
+    assert_false(vb_lease_mark_kills(t, 0, 1, 300)); /* it is through */
     assert_int_equal(vb_lease_state(t, 0, 1), VB_LEASE_QUARANTINED);
     assert_true(vb_lease_take(t, 0, 0, 10, &l));
     assert_int_equal(l.n_trials, TRIALS - 1);
