@@ -2,6 +2,7 @@
 #include "merge.h"
 
 #include "cli.h"
+#include "json_whole.h"
 #include "options.h"
 #include "record.h"
 #include "shard_file.h"
@@ -254,7 +255,7 @@ static vb_status whole_options(char **out, const char *part, vb_err *err)
 
     *out = NULL;
     if (o && (!json_object_get(o, "slice") || !json_object_set_new(o, "slice", json_null())))
-        *out = json_dumps(o, JSON_COMPACT);
+        *out = vb_json_whole(o, JSON_COMPACT);
     json_decref(o);
     return *out ? VB_OK : vb_fail(err, VB_EFORMAT, "the record of a run's options is no JSON object");
 }

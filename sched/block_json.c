@@ -1,5 +1,6 @@
 /* A block as JSON and back; see plan.h. A trial is [dtype, bank, mode, repetition]: what its block does not say. */
 #include "json_field.h"
+#include "json_whole.h"
 #include "plan.h"
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ vb_status vb_block_to_json(char **text, const vb_block *b, vb_err *err)
                   vb_prompt_kind_name(b->setup.prompt), "image_size", b->setup.image_size, "cost", b->cost, "trials",
                   trials);
     if (o)
-        *text = json_dumps(o, JSON_COMPACT);
+        *text = vb_json_whole(o, JSON_COMPACT);
 out:
     json_decref(o);
     json_decref(trials);

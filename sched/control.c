@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include "json_field.h"
+#include "json_whole.h"
 #include "plan.h"
 
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static vb_status to_json(char **text, const field *f, size_t n, const void *m, c
         }
     }
     if (o)
-        *text = json_dumps(o, JSON_COMPACT);
+        *text = vb_json_whole(o, JSON_COMPACT);
     json_decref(o);
     return *text ? VB_OK : vb_fail(err, VB_ENOMEM, "%s message: JSON", what);
 }

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "engine_path.h"
+#include "json_whole.h"
 #include "launch.h"
 #include "link.h"
 #include "options.h"
@@ -36,7 +37,7 @@ enum { N_MORE = sizeof more / sizeof *more };
 static void say(char line[LINE], const char *why)
 {
     json_t *j = json_pack("{s:s}", "error", why);
-    char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
+    char *text = vb_json_whole(j, JSON_COMPACT);
 
     snprintf(line, LINE, "%s", text ? text : "{}");
     free(text);

@@ -1,6 +1,7 @@
 /* Signs of life; see heartbeat.h. */
 #include "heartbeat.h"
 
+#include "json_whole.h"
 #include "progress.h"
 #include "timing.h"
 
@@ -36,7 +37,7 @@ static void write_state(vb_store *s, const vb_heartbeat *b, const char *state)
     all = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:f, s:o}", "state", state, "run_id", b->run_id, "host", b->host, "pid",
                     (int)getpid(), "total", (json_int_t)b->r->total, "done", (json_int_t)b->r->done, "failed",
                     (json_int_t)b->r->failed, "left_s", b->left_s, "workers", workers);
-    text = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    text = vb_json_whole(all, JSON_COMPACT);
     if (text)
         vb_progress_write(s, text);
     free(text);

@@ -1,6 +1,8 @@
 /* Command lines by table; see cli.h. */
 #include "cli.h"
 
+#include "json_whole.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -229,7 +231,7 @@ vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, c
         const json_t *a = json_object_get(then, opts[i].name), *b = json_object_get(now, opts[i].name);
 
         if (opts[i].fixed && a && b && !json_equal(a, b)) {
-            char *was = json_dumps(a, JSON_ENCODE_ANY), *is = json_dumps(b, JSON_ENCODE_ANY);
+            char *was = vb_json_whole(a, JSON_ENCODE_ANY), *is = vb_json_whole(b, JSON_ENCODE_ANY);
 
             st = vb_fail(err, VB_EARG, "--%s was %.80s when this results folder was begun and is %.80s now: "
                          "results would not compare; use another --out-dir", opts[i].name, was ? was : "?", is ? is : "?");

@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "cli.h"
+#include "json_whole.h"
 #include "memory_estimate.h"
 #include "models.h"
 
@@ -442,7 +443,7 @@ vb_status vb_options_json(char **out, const vb_options *o, vb_err *err)
     json_t *all;
     vb_status st = vb_cli_record(&all, table, table_n, o, err);
 
-    *out = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    *out = vb_json_whole(all, JSON_COMPACT);
     json_decref(all);
     return st || *out ? st : vb_fail(err, VB_ENOMEM, "the record of options");
 }
@@ -461,7 +462,7 @@ vb_status vb_options_same_fixed_records(const char *a, const char *b, vb_err *er
         const json_t *x = json_object_get(first, table[i].name), *y = json_object_get(second, table[i].name);
 
         if (table[i].fixed && strcmp(table[i].name, "slice") && x && y && !json_equal(x, y)) {
-            char *was = json_dumps(x, JSON_ENCODE_ANY), *is = json_dumps(y, JSON_ENCODE_ANY);
+            char *was = vb_json_whole(x, JSON_ENCODE_ANY), *is = vb_json_whole(y, JSON_ENCODE_ANY);
 
             st = vb_fail(err, VB_EARG, "--%s is %.80s there and %.80s here: results would not compare", table[i].name,
                          was ? was : "?", is ? is : "?");
