@@ -75,4 +75,5 @@ sync --hostfile one --split-dir nothing
 sync --models stub
 code "$BIN/savbench" sync --hostfile one 2>&1
 sync --nonsense
-PATH=/nowhere code "$BIN/savbench" sync --split-dir data --hostfile one --models stub 2>&1
+PATH=/nowhere "$BIN/savbench" sync --split-dir data --hostfile one --models stub 2>&1 |
+    grep -c 'rsync cannot be started: .*; install it\|rsync ended with code 127' # the latter under Valgrind
