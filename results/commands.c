@@ -4,7 +4,6 @@
 #include "report.h"
 #include "store.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,21 +72,13 @@ int vb_export_main(int argc, char **argv)
     arguments a = {0};
     char **operand = NULL;
     vb_err err = {VB_OK, ""};
-    FILE *to = stdout;
     int code = begin("export", "export [OPTIONS] OUT [VIEW]", "A whole view or table of summary.db as CSV (or --format json, table);\n"
                      "without VIEW, their names.", opts, 2, argc, argv, 1, 2, &a, &operand, &format);
-    vb_status st;
 
     if (code >= 0)
         return code;
-    if (a.out && !(to = fopen(a.out, "w"))) {
-        vb_fail(&err, VB_EIO, "create '%s': %s", a.out, strerror(errno));
-        return vb_cli_fail("export", &err);
-    }
-    st = vb_report_export(operand[0], operand[1], format, to, &err); /* argv ends with NULL: no VIEW */
-    if (a.out && fclose(to) != 0 && st == VB_OK)
-        st = vb_fail(&err, VB_EIO, "write '%s': %s", a.out, strerror(errno));
-    return st ? vb_cli_fail("export", &err) : VB_EXIT_OK;
+    /* argv ends with NULL: no VIEW */
+    return vb_report_export(operand[0], operand[1], format, a.out, &err) ? vb_cli_fail("export", &err) : VB_EXIT_OK;
 }
 
 int vb_finalize_main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "viewer.h"
 #include "report.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -90,7 +91,21 @@ vb_status vb_report_query(const char *out_dir, const char *sql, vb_report_format
     return st;
 }
 
-vb_status vb_report_export(const char *out_dir, const char *view, vb_report_format format, FILE *to, vb_err *err)
+/* Into a file, which is not touched before there is something to write; NULL: the terminal. */
+static vb_status run_into(const char *file, vb_db *db, const char *sql, vb_report_format format, vb_err *err)
+{
+    FILE *to = file ? fopen(file, "w") : stdout;
+    vb_status st;
+
+    if (!to)
+        return vb_fail(err, VB_EIO, "create '%s': %s", file, strerror(errno));
+    st = run_statement(db, sql, format, to, err);
+    if (file && fclose(to) != 0 && st == VB_OK)
+        st = vb_fail(err, VB_EIO, "write '%s': %s", file, strerror(errno));
+    return st;
+}
+
+vb_status vb_report_export(const char *out_dir, const char *view, vb_report_format format, const char *file, vb_err *err)
 {
     vb_db *db = NULL;
     int64_t n_new, there = 0;
@@ -99,8 +114,8 @@ vb_status vb_report_export(const char *out_dir, const char *view, vb_report_form
 
     if (!view) {
         if ((st = vb_viewer_open(&db, out_dir, err)) == VB_OK)
-            st = run_statement(db, "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' "
-                                   "ORDER BY type DESC, name", format, to, err);
+            st = run_into(file, db, "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' "
+                                    "ORDER BY type DESC, name", format, err);
         goto out;
     }
     if ((st = vb_viewer_open_derived(&db, &n_new, out_dir, err)) ||
@@ -111,7 +126,7 @@ vb_status vb_report_export(const char *out_dir, const char *view, vb_report_form
         goto out;
     }
     sqlite3_snprintf(sizeof sql, sql, "SELECT * FROM \"%w\"", view);
-    st = run_statement(db, sql, format, to, err);
+    st = run_into(file, db, sql, format, err);
 out:
     vb_db_close(db);
     return st;

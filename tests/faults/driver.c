@@ -213,7 +213,7 @@ static vb_status print_all(const char *out, vb_err *err)
     if (st == VB_OK && (st = vb_report_dtypes(out, VB_REPORT_TABLE, nowhere, err)) == VB_OK &&
         (st = vb_report_query(out, queries[0], VB_REPORT_TABLE, nowhere, err)) == VB_OK &&
         (st = vb_report_query(out, "SELECT x'00ff' AS b WHERE 0", VB_REPORT_JSON, nowhere, err)) == VB_OK)
-        st = vb_report_export(out, "record", VB_REPORT_JSON, nowhere, err);
+        st = vb_report_export(out, "record", VB_REPORT_JSON, "/dev/null", err);
     free(records);
     free(options);
     return st;
