@@ -14,6 +14,7 @@ namespace {
 using vb_cuda::by_dtype;
 using vb_cuda::gelu;
 using vb_cuda::load4;
+using vb_cuda::operator+;
 using vb_cuda::store4;
 using vb_cuda::Windows;
 
@@ -33,7 +34,6 @@ template <class T> __device__ float4 rounded(float4 v, T *)
   return load4(to.v);
 }
 
-__device__ float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
 __device__ float4 operator-(float4 a, float b) { return {a.x - b, a.y - b, a.z - b, a.w - b}; }
 __device__ float total(float4 v) { return (v.x + v.y) + (v.z + v.w); }
 __device__ float squares(float4 v) { return (v.x * v.x + v.y * v.y) + (v.z * v.z + v.w * v.w); }

@@ -19,6 +19,8 @@
 
 namespace {
 
+using vb_cuda::operator+;
+
 constexpr int GROUP = 128, THREADS = 3 * GROUP, ROWS = 128, SLICE = 64, CLUSTER = 2, STEP = 16; // of a tile; channels of a slice, of a product
 constexpr int X_BYTES = ROWS * SLICE * 2, MOST_SHARED = 227 * 1024, MOST_STAGES = 8, MOST_OUT = 5120;
 constexpr int BESIDE = 1024 + MOST_OUT * 2; // swizzled pieces begin at whole kilobytes; the bias
@@ -111,8 +113,6 @@ __device__ void produce(const CUtensorMap &x, const CUtensorMap &weight, const L
   for (int i = 0; i < STAGES; i++, s.r.advance()) // the block stays until the other one has arrived at its barriers
     vb_cuda::wait_for_phase(b.read(s.r.stage), s.r.parity ^ 1);
 }
-
-__device__ float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
 
 // c += so many steps of a slice, queued
 template <class T, int STEPS, int HALF> __device__ void multiply(float (&c)[HALF], unsigned x, unsigned weight, bool onto)

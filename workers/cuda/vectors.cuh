@@ -39,6 +39,8 @@ template <class T> __device__ void store4(T *p, float4 v)
   *reinterpret_cast<Four<T> *>(p) = raw;
 }
 
+__device__ inline float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
+
 // 16 bytes of neighbouring values, the most that a thread moves at once.
 template <class T> struct alignas(16) Wide {
   static constexpr int N = 16 / sizeof(T);
