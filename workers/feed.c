@@ -33,7 +33,7 @@ vb_status vb_feed_open(vb_feed **out, const vb_feed_source *src, vb_err *err)
         st = vb_fail(err, VB_ENOMEM, "%d frames ahead of the model", src->batch);
     if (src->ops->frame_alloc) {
         from.alloc = (void *(*)(void *, size_t))src->ops->frame_alloc;
-        from.free = (void (*)(void *, void *))src->ops->frame_free;
+        from.free = (void (*)(void *, void *, size_t))src->ops->frame_free;
     }
     if (st || (st = vb_reader_open(&f->reader, &from, s->first, err))) {
         vb_feed_close(f);

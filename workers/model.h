@@ -150,9 +150,10 @@ typedef struct {
     /* Offline: starts, in one pass, the work on the next frames that needs no other frame's result; their prompts and steps
      * follow. Frames of two calls may wait for theirs. NULL: step does it all. */
     vb_status (*ahead)(vb_model *m, const vb_frame *frames, int n, vb_err *err);
-    /* Memory for decoded frames that the device reads by itself; by one thread, freed before close. NULL: malloc's will do. */
+    /* Memory for decoded frames that the device reads by itself; by one thread, freed before close, with the size it was asked for by. NULL:
+     * malloc's will do. */
     void *(*frame_alloc)(vb_model *m, size_t bytes);
-    void (*frame_free)(vb_model *m, void *p);
+    void (*frame_free)(vb_model *m, void *p, size_t bytes);
 } vb_model_ops;
 
 /* The implementation of a canonical model name; NULL: this build has none. */

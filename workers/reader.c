@@ -159,7 +159,7 @@ void vb_reader_close(vb_reader *r)
         vb_image *im = &r->slots[i].frame.image;
 
         if (im->fixed && im->rgb)
-            r->src.free(r->src.mem, im->rgb);
+            r->src.free(r->src.mem, im->rgb, im->capacity);
         else
             vb_image_deinit(im);
     }

@@ -20,7 +20,7 @@ typedef struct {
     /* Where pixels go, by the thread of open and close; NULL: malloc and free. */
     void *mem;
     void *(*alloc)(void *mem, size_t bytes);
-    void (*free)(void *mem, void *p);
+    void (*free)(void *mem, void *p, size_t bytes);
 } vb_reader_source;
 
 typedef struct {

@@ -36,8 +36,9 @@ static void *count_alloc(void *mem, size_t bytes)
     return malloc(bytes);
 }
 
-static void count_free(void *mem, void *p)
+static void count_free(void *mem, void *p, size_t bytes)
 {
+    assert_int_equal(bytes, (size_t)H * W * 3);
     ((clip *)mem)->freed++;
     free(p);
 }
