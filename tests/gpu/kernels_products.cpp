@@ -11,6 +11,7 @@ double rounding(at::ScalarType dtype) { return dtype == at::kHalf ? 1e-3 : 8e-3;
 
 struct Layer {
   Tensor weight, bias;
+  explicit Layer(const kernels::Folded &f, at::ScalarType dtype) : weight(f.weight.to(dtype)), bias(f.bias.to(dtype)) {}
   Layer(int64_t in, int64_t out, at::ScalarType dtype) : weight((on_gpu({out, in}, at::kFloat) / std::sqrt((double)in)).to(dtype)), bias(on_gpu({out}, dtype)) {}
   Tensor in_float(const Tensor &x) const { return at::linear(x.to(at::kFloat), weight.to(at::kFloat), bias.to(at::kFloat)).to(x.scalar_type()); }
 };
@@ -18,6 +19,36 @@ struct Layer {
 struct Hiera { // a block's map and channels, and the windows of its side
   int64_t side, channels, window;
 };
+
+// A layer norm in the product behind it: the sums that the product ahead of it makes, and what is made of them. Rows have a mean, as a trunk's do;
+// sums in one part to four, rows that end within a tile, maps and windows of all sides that Hiera has.
+void check_norms(Report &r)
+{
+  const struct {
+    int64_t maps, side, channels, window, out;
+  } shapes[] = {{1, 64, 576, 16, 1728}, {2, 64, 576, 0, 2304}, {1, 128, 288, 4, 864}, {1, 33, 144, 0, 576}, {1, 64, 448, 0, 1792}, {3, 32, 384, 8, 1152}, {1, 17, 96, 0, 288}};
+  for (at::ScalarType dtype : {at::kHalf, at::kBFloat16})
+    for (const auto &s : shapes) {
+      const Layer before(64, s.channels, dtype);
+      const Tensor map = on_gpu({s.maps, s.side, s.side, s.channels}, dtype) + 0.5, x = on_gpu({s.maps, s.side, s.side, 64}, dtype);
+      const Tensor weight = on_gpu({s.out, s.channels}, at::kFloat) / std::sqrt((double)s.channels), bias = on_gpu({s.out}, at::kFloat),
+                   scale = 1 + 0.3 * on_gpu({s.channels}, at::kFloat), shift = on_gpu({s.channels}, at::kFloat);
+      const Layer layer(kernels::folded(scale, shift, weight, bias), dtype);
+      if (!kernels::takes_product(x, before.weight, before.bias))
+        continue;
+      const kernels::Summed sum = kernels::product_onto(map, x, before.weight, before.bias);
+      const Tensor rows = sum.out.to(at::kFloat).flatten(0, 2), all = sum.sums.sum(1);
+      r.compare("sums of " + shape_of(sum.out), all.select(1, 0) / s.channels, rows.mean(1), 1e-3);
+      r.compare("sums of squares of " + shape_of(sum.out), all.select(1, 1) / s.channels, rows.square().mean(1), 1e-3);
+      Tensor normed = at::layer_norm(sum.out.to(at::kFloat), {s.channels}, scale, shift, 1e-6);
+      if (s.window)
+        normed = kernels::plain::norm_into_windows(sum.out, {}, s.window, scale, shift, 1e-6, at::kFloat).out;
+      const Tensor want = at::linear(normed, weight, bias);
+      const std::string name = "norm and linear " + shape_of(sum.out) + " to " + std::to_string(s.out) + ", windows of " + std::to_string(s.window);
+      r.compare(name, kernels::product_of_norm(sum, 1e-6, s.window, layer.weight, layer.bias, false), want.to(dtype), rounding(dtype));
+      r.compare("gelu of " + name, kernels::product_of_norm(sum, 1e-6, s.window, layer.weight, layer.bias, true), at::gelu(want).to(dtype), rounding(dtype));
+    }
+}
 
 } // namespace
 
@@ -39,8 +70,9 @@ void check_products(Report &r)
       r.compare(name, kernels::product(x, layer.weight, layer.bias, false), y, rounding(dtype));
       r.compare("gelu of " + name, kernels::product(x, layer.weight, layer.bias, true), at::gelu(y.to(at::kFloat)).to(dtype), rounding(dtype));
       const Tensor residual = on_gpu({1, s.rows, s.out}, dtype);
-      r.compare("sum with " + name, kernels::product_onto(residual, x, layer.weight, layer.bias), residual + y, rounding(dtype));
+      r.compare("sum with " + name, kernels::product_onto(residual, x, layer.weight, layer.bias).out, residual + y, rounding(dtype));
     }
+  check_norms(r);
   for (at::ScalarType dtype : {at::kHalf, at::kBFloat16})
     for (const Hiera &s : {Hiera{64, 384, 14}, Hiera{32, 768, 7}, Hiera{256, 96, 8}, Hiera{9, 144, 4}}) {
       const int64_t across = (s.side + s.window - 1) / s.window;
@@ -49,7 +81,7 @@ void check_products(Report &r)
       if (!kernels::takes_product(windows, layer.weight, layer.bias))
         continue;
       const Tensor one = at::ones({s.channels}, map.options().dtype(at::kFloat)), none = at::zeros_like(one);
-      r.compare("sum of map and windows' linear " + shape_of(map), kernels::product_onto(map, windows, layer.weight, layer.bias),
+      r.compare("sum of map and windows' linear " + shape_of(map), kernels::product_onto(map, windows, layer.weight, layer.bias).out,
                 kernels::plain::add_windows_norm(map, layer.in_float(windows), one, none, 1e-6, dtype).sum, rounding(dtype));
     }
   // queries; a bank's keys with latents ahead of each grid and pointers behind all; three layers joined, of which two turn
@@ -100,9 +132,18 @@ void check_products(Report &r)
     time("projections ", windows, qkv, false, [&] { ours(windows, qkv); }, [&] { linear(windows, qkv); });
     time("projection ", windows, proj, false, [&] { ours(windows, proj); }, [&] { linear(windows, proj); });
     time("projection, sum and norm ", windows, proj, true,
-         [&] { kernels::add_norm(kernels::product_onto(map, windows, proj.weight, proj.bias), {}, one, none, 1e-6, at::kBFloat16); },
+         [&] { kernels::add_norm(kernels::product_onto(map, windows, proj.weight, proj.bias).out, {}, one, none, 1e-6, at::kBFloat16); },
          [&] { kernels::add_windows_norm(map, linear(windows, proj), one, none, 1e-6, at::kBFloat16); });
     time("layer and gelu ", map, in, true, [&] { ours(map, in, true); }, [&] { kernels::gelu_(linear(map, in)); });
+    const kernels::Summed sum = kernels::product_onto(map, map, proj.weight, proj.bias);
+    if (kernels::norm_pays(sum, 0, in.weight, in.bias))
+      time("norm, layer and gelu ", map, in, true, [&] { kernels::product_of_norm(sum, 1e-6, 0, in.weight, in.bias, true); },
+           [&] { ours(kernels::add_norm(map, {}, one, none, 1e-6, at::kBFloat16).out, in, true); });
+    if (kernels::norm_pays(sum, s.window, qkv.weight, qkv.bias))
+      time("norm and projections of windows ", map, qkv, true, [&] { kernels::product_of_norm(sum, 1e-6, s.window, qkv.weight, qkv.bias, false); },
+           [&] { ours(kernels::norm_into_windows(map, {}, s.window, one, none, 1e-6, at::kBFloat16).out, qkv); });
+    time("layer back and sum ", hidden, out, true, [&] { kernels::product_onto(map, hidden, out.weight, out.bias); },
+         [&] { kernels::add_norm(map, linear(hidden, out), one, none, 1e-6, at::kBFloat16); });
     time("layer back ", hidden, out, false, [&] { ours(hidden, out); }, [&] { linear(hidden, out); });
   }
 }

@@ -9,35 +9,15 @@
  * Rows of weights are fetched in such an order that a lane's accumulators of 16 columns are four neighbours. */
 #include "product_cuda.h"
 
-#include "copies.cuh"
-#include "gelu_formula.h"
+#include "product_tile.cuh"
 #include "tensor_map.cuh"
 #include "warpgroup.cuh"
-#include "windows.cuh"
 
 #if CUDART_VERSION >= 12000 // before, there are neither such products nor such copies
 
 namespace {
 
-using vb_cuda::operator+;
-
-constexpr int GROUP = 128, THREADS = 3 * GROUP, ROWS = 128, SLICE = 64, CLUSTER = 2, STEP = 16; // of a tile; channels of a slice, of a product
-constexpr int X_BYTES = ROWS * SLICE * 2, MOST_SHARED = 227 * 1024, MOST_STAGES = 8, MOST_OUT = 5120;
-constexpr int BESIDE = 1024 + MOST_OUT * 2; // swizzled pieces begin at whole kilobytes; the bias
-
-enum Ending { PLAIN, GELU, ONTO, TURN }; // what follows; a residual or factors are in shared memory by then
-
-template <int COLS> constexpr int stage_bytes = X_BYTES + COLS * SLICE * 2;
-template <int COLS, Ending END> constexpr int operand_bytes = END == ONTO ? ROWS * COLS * 2 : END == TURN ? ROWS * COLS * 4 : 0;
-template <int COLS, Ending END> constexpr int room_for = (MOST_SHARED - 1024 - BESIDE - operand_bytes<COLS, END>) / stage_bytes<COLS>;
-template <int COLS, Ending END> constexpr int stages = room_for<COLS, END> < MOST_STAGES ? room_for<COLS, END> : MOST_STAGES;
-template <int COLS, Ending END> constexpr int shared_bytes = stages<COLS, END> * stage_bytes<COLS> + operand_bytes<COLS, END> + BESIDE;
-
-struct Launch {
-  vb_cuda_product p;
-  void *y;
-  int pairs_down, pairs; // of tiles: of a column of tiles, all
-};
+using namespace vb_product;
 
 #ifdef VB_HAVE_WARPGROUPS
 
@@ -62,16 +42,17 @@ template <int STAGES> struct Barriers {
   __device__ unsigned bias() const { return at + (unsigned)(8 * 2 * STAGES); }
 };
 
-struct Tile { // of the pair that a cluster has, below each other
-  int row, col;
-  __device__ Tile(const Launch &l, int pair, int rank, int cols) : row((pair % l.pairs_down * CLUSTER + rank) * ROWS), col(pair / l.pairs_down * cols) {}
-};
-
 // The slices that a block fetches one after the other
-template <int STAGES> struct Slice {
+template <int COLS, int STAGES> struct Slice {
+  const Launch &l;
+  const int rank;
   int pair = (int)blockIdx.x / CLUSTER, index = 0, turn = 0;
+  Tile tile;
+  Begin row; // dividing takes longer than a slice's products, so once a tile
   Ring<STAGES> r;
 
+  __device__ Slice(const Launch &l, int rank) : l(l), rank(rank), tile(l, pair, rank, COLS), row(l, tile.row) {}
+  __device__ bool some() const { return pair < l.pairs; }
   __device__ void advance(int slices)
   {
     turn++;
@@ -79,6 +60,8 @@ template <int STAGES> struct Slice {
     if (++index == slices) {
       index = 0;
       pair += (int)gridDim.x / CLUSTER;
+      tile = Tile(l, pair, rank, COLS);
+      row = Begin(l, tile.row);
     }
   }
 };
@@ -88,26 +71,26 @@ __device__ void produce(const CUtensorMap &x, const CUtensorMap &weight, const L
 {
   constexpr int AHEAD = 2; // more would keep the first rows of x waiting
   const int slices = (l.p.in + SLICE - 1) / SLICE;
-  const auto at = [&](const Slice<STAGES> &s) { return ring + (unsigned)(s.r.stage * stage_bytes<COLS>); };
-  const auto fetch_weight = [&](const Slice<STAGES> &s) {
+  const auto at = [&](const Slice<COLS, STAGES> &s) { return ring + (unsigned)(s.r.stage * stage_bytes<COLS>); };
+  const auto fetch_weight = [&](const Slice<COLS, STAGES> &s) {
     vb_cuda::arrive_expecting(b.there(s.r.stage), stage_bytes<COLS>);
     if (s.turn % CLUSTER == rank)
       asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%2, %5, %5, %5, %3}], [%4], %6;" ::"r"(
                        at(s) + X_BYTES),
-                   "l"(&weight), "r"(s.index * SLICE), "r"(Tile(l, s.pair, rank, COLS).col / STEP), "r"(b.there(s.r.stage)), "r"(0), "h"((uint16_t)((1 << CLUSTER) - 1))
+                   "l"(&weight), "r"(s.index * SLICE), "r"(s.tile.col / STEP), "r"(b.there(s.r.stage)), "r"(0), "h"((uint16_t)((1 << CLUSTER) - 1))
                    : "memory");
   };
-  for (Slice<STAGES> s; s.pair < l.pairs && s.turn < AHEAD; s.advance(slices)) // no kernel before this one writes weights
+  for (Slice<COLS, STAGES> s(l, rank); s.some() && s.turn < AHEAD; s.advance(slices)) // no kernel before this one writes weights
     fetch_weight(s);
   vb_cuda::await_kernel_before();
-  Slice<STAGES> s;
-  for (; s.pair < l.pairs; s.advance(slices)) {
+  Slice<COLS, STAGES> s(l, rank);
+  for (; s.some(); s.advance(slices)) {
     if (s.turn >= AHEAD) {
       vb_cuda::wait_for_phase(b.read(s.r.stage), s.r.parity ^ 1);
       fetch_weight(s);
     }
-    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(at(s)), "l"(&x),
-                 "r"(s.index * SLICE), "r"(Tile(l, s.pair, rank, COLS).row), "r"(b.there(s.r.stage))
+    asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5, %6}], [%7];" ::"r"(at(s)), "l"(&x),
+                 "r"(s.index * SLICE), "r"(s.row.pixel), "r"(s.row.line), "r"(s.row.across), "r"(s.row.down), "r"(b.there(s.r.stage))
                  : "memory");
   }
   for (int i = 0; i < STAGES; i++, s.r.advance()) // the block stays until the other one has arrived at its barriers
@@ -125,35 +108,12 @@ template <class T, int STEPS, int HALF> __device__ void multiply(float (&c)[HALF
   vb_cuda::commit_products();
 }
 
-// Four neighbouring columns of a lane, of 16: in row 8 * i of those that the warp holds
-template <int HALF> __device__ float4 four_of(const float (&c)[HALF], int sixteen, int i)
-{
-  return {c[8 * sixteen + 2 * i], c[8 * sixteen + 2 * i + 1], c[8 * sixteen + 4 + 2 * i], c[8 * sixteen + 4 + 2 * i + 1]};
-}
-
-template <class T> __device__ float4 rounded(float4 v)
-{
-  const float2 a = vb_cuda::of_pair<T>(vb_cuda::pair<T>(v.x, v.y)), b = vb_cuda::of_pair<T>(vb_cuda::pair<T>(v.z, v.w));
-  return {a.x, a.y, b.x, b.y};
-}
-
-// Which factors turn a row of x; -1: none
-__device__ int turn_of(int row, const vb_cuda_product &p)
-{
-  const int token = row % p.turn.sequence, at = token % p.turn.memory - (p.turn.memory - p.turn.tokens);
-  return token < p.turn.memories * p.turn.memory ? at : -1; // negative: a token ahead of the grid
-}
-
 template <class T, int COLS, Ending END>
 __device__ void consume(const Launch &l, unsigned ring, const T *bias, void *operands, Barriers<stages<COLS, END>> b, int rank, int group)
 {
-  using Operand = std::conditional_t<END == TURN, float4, vb_cuda::Four<T>>; // of four columns: two complex factors, or the residual
-  constexpr int SIXTEENS = COLS / STEP;
-  const vb_cuda_product &p = l.p;
-  const int slices = (p.in + SLICE - 1) / SLICE, lane = (int)threadIdx.x % 32;
-  const int row_in_tile = (int)threadIdx.x / 32 * 16 + lane / 4, col_in_tile = lane % 4 * 4;
+  const int slices = (l.p.in + SLICE - 1) / SLICE;
   const auto release = [&](int stage) {
-    if (lane == 0) {
+    if (threadIdx.x % 32 == 0) {
       vb_cuda::arrive(b.read(stage));
       vb_cuda::arrive_in_cluster(b.read(stage), (unsigned)(rank ^ 1));
     }
@@ -162,45 +122,20 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, void *ope
   Ring<stages<COLS, END>> r;
 
   for (int pair = (int)blockIdx.x / CLUSTER; pair < l.pairs; pair += (int)gridDim.x / CLUSTER) {
-    const Tile tile(l, pair, rank, COLS);
-    int64_t place[2]; // of the thread's rows, 8 apart; -1: none
-    for (int i = 0; i < 2; i++) {
-      place[i] = tile.row + row_in_tile + 8 * i < p.rows ? tile.row + row_in_tile + 8 * i : -1;
-      if (END == ONTO && p.window && place[i] >= 0)
-        place[i] = vb_cuda::Windows(p.window, p.map_h, p.map_w).map_row(place[i]);
-    }
-    const auto at = [&](int i, int sixteen) { return place[i] * p.out + tile.col + col_in_tile + sixteen * STEP; };
-    // Each thread fetches what it needs itself.
-    const auto operand = [&](int i, int sixteen) { return (Operand *)operands + (i * SIXTEENS + sixteen) * 2 * GROUP + threadIdx.x; };
-    int turn[2]; // row of factors; -1: none
-    for (int i = 0; i < 2; i++)
-      turn[i] = END == TURN && place[i] >= 0 ? turn_of((int)place[i], p) : -1;
-    const auto turns = [&](int i, int sixteen) { return turn[i] >= 0 && tile.col + sixteen * STEP < p.turn.columns; };
-    const auto fetch_operands = [&] {
-#pragma unroll
-      for (int i = 0; i < 2; i++)
-#pragma unroll
-        for (int s = 0; s < SIXTEENS; s++)
-          if (END == ONTO)
-            vb_cuda::copy_8(vb_cuda::shared_address(operand(i, s)), (const T *)p.residual_dev + (place[i] < 0 ? 0 : at(i, s)));
-          else if (turns(i, s))
-            vb_cuda::copy_16(vb_cuda::shared_address(operand(i, s)),
-                             p.turn.table_dev + turn[i] * p.turn.channels + (tile.col + col_in_tile + s * STEP) % p.turn.channels, true);
-    };
-
+    const Part<T, COLS, END> part(l, Tile(l, pair, rank, COLS), operands);
     int before = 0;
     for (int i = 0; i < slices; i++) {
       const unsigned x = ring + (unsigned)(r.stage * stage_bytes<COLS> + group * X_BYTES / 2);
       const unsigned weight = ring + (unsigned)(r.stage * stage_bytes<COLS> + X_BYTES);
       vb_cuda::wait_for_phase(b.there(r.stage), r.parity);
-      switch (p.in - i * SLICE) { // no branch between a slice's products, or the compiler would part them
+      switch (l.p.in - i * SLICE) { // no branch between a slice's products, or the compiler would part them
       case STEP: multiply<T, 1>(c, x, weight, i > 0); break;
       case 2 * STEP: multiply<T, 2>(c, x, weight, i > 0); break;
       case 3 * STEP: multiply<T, 3>(c, x, weight, i > 0); break;
       default: multiply<T, 4>(c, x, weight, i > 0);
       }
       if (i == 0) {
-        fetch_operands(); // while the first products run
+        part.fetch_operands(); // while the first products run
       } else {
         vb_cuda::wait_products<1>();
         release(before);
@@ -211,32 +146,8 @@ __device__ void consume(const Launch &l, unsigned ring, const T *bias, void *ope
     vb_cuda::wait_products<0>();
     vb_cuda::settled(c);
     release(before);
-
     vb_cuda::wait_for_phase(b.bias(), 0);
-    if (END == ONTO || END == TURN)
-      vb_cuda::wait_for_copies();
-#pragma unroll
-    for (int s = 0; s < SIXTEENS; s++) {
-      const float4 add = vb_cuda::load4(bias + tile.col + col_in_tile + s * STEP);
-#pragma unroll
-      for (int i = 0; i < 2; i++) {
-        float4 v = four_of(c, s, i) + add;
-        if constexpr (END == ONTO) {
-          v = rounded<T>(v) + vb_cuda::load4(operand(i, s)->v);
-        } else if constexpr (END == GELU) {
-          v = rounded<T>(v);
-          v = {vb_gelu(v.x), vb_gelu(v.y), vb_gelu(v.z), vb_gelu(v.w)};
-        } else if constexpr (END == TURN) {
-          v = rounded<T>(v);
-          if (turns(i, s)) {
-            const float4 f = *(const float4 *)operand(i, s);
-            v = {v.x * f.x - v.y * f.y, v.x * f.y + v.y * f.x, v.z * f.z - v.w * f.w, v.z * f.w + v.w * f.z};
-          }
-        }
-        if (place[i] >= 0)
-          *reinterpret_cast<uint2 *>((T *)l.y + at(i, s)) = {vb_cuda::pair<T>(v.x, v.y), vb_cuda::pair<T>(v.z, v.w)};
-      }
-    }
+    part.finish(c, bias);
   }
 }
 
@@ -323,12 +234,21 @@ template <class T, int COLS, Ending END> vb_status launch(const Launch &l, const
   return vb_cuda::launched("a linear layer", err);
 }
 
+// Of a window's lines those in a tile
+int lines_of(int side) { return ROWS / side < side ? ROWS / side : side; }
+
 template <class T, int COLS> vb_status launch_of(const Launch &l, vb_dtype dtype, void *stream, vb_err *err)
 {
   const vb_cuda_product &p = l.p;
   CUtensorMap x, weight;
   // weights: of each 16 rows those of two neighbours, of every fourth such two, of both rests
-  if (!vb_cuda::describe(&x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)p.rows}, {p.in}, {SLICE, ROWS}) ||
+  const int side = p.window;
+  const bool described =
+      l.across ? vb_cuda::describe(&x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)side, (cuuint64_t)side, (cuuint64_t)l.across, (cuuint64_t)(p.rows / (side * p.map_w))},
+                                   {p.in, p.map_w * p.in, side * p.in, side * p.map_w * p.in},
+                                   {SLICE, (cuuint32_t)side, (cuuint32_t)lines_of(side), (cuuint32_t)(ROWS / (side * lines_of(side))), 1})
+               : vb_cuda::describe(&x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)p.rows, 1, 1, 1}, {p.in, p.in, p.in, p.in}, {SLICE, ROWS, 1, 1, 1});
+  if (!described ||
       !vb_cuda::describe(&weight, dtype, p.weight_dev, {(cuuint64_t)p.in, 2, 4, 2, (cuuint64_t)p.out / STEP}, {p.in, 4 * p.in, 2 * p.in, STEP * p.in},
                          {SLICE, 2, 4, 2, (cuuint32_t)COLS / STEP}))
     return vb_fail(err, VB_ECUDA, "a linear layer on the device: the driver refuses to describe %lld rows of %d channels", (long long)p.rows, p.in);
@@ -357,12 +277,24 @@ bool turns_well(const vb_cuda_product &p)
                           t.channels >= STEP && t.channels % STEP == 0 && t.columns % STEP == 0 && (int64_t)t.tokens * t.channels <= INT32_MAX);
 }
 
+bool normalizes_well(const vb_cuda_product &p)
+{
+  const vb_cuda_product_norm &n = p.norm;
+  return (!n.sums_dev || (n.parts >= 1 && n.parts <= VB_CUDA_PRODUCT_PARTS && !p.residual_dev && !p.turn.table_dev)) && (!p.sums_dev || p.residual_dev);
+}
+
+// Rows of windows are those of maps, in another order.
+bool reads_windows(const vb_cuda_product &p)
+{
+  return vb_cuda_product_takes_windows(p.map_h, p.map_w, p.window) && p.rows % ((int64_t)p.map_h * p.map_w) == 0;
+}
+
 bool lies_well(const vb_cuda_product &p, const void *y)
 {
   for (const void *dev : {y, p.x_dev, p.weight_dev, p.bias_dev})
     if (!dev || !vb_cuda::aligned(dev, 16))
       return false;
-  return vb_cuda::aligned(p.residual_dev, 16) && vb_cuda::aligned(p.turn.table_dev, 16);
+  return vb_cuda::aligned(p.residual_dev, 16) && vb_cuda::aligned(p.turn.table_dev, 16) && vb_cuda::aligned(p.norm.sums_dev, 8) && vb_cuda::aligned(p.sums_dev, 8);
 }
 
 } // namespace
@@ -371,6 +303,20 @@ extern "C" bool vb_cuda_product_takes(int64_t rows, int in, int out)
 {
   return vb_cuda::has_warp_groups() && vb_cuda::encode_function() && rows >= 1 && rows <= INT32_MAX - 2 * ROWS && in >= SLICE && in % STEP == 0 &&
          out <= MOST_OUT && plan_of(rows, out).cols > 0;
+}
+
+extern "C" bool vb_cuda_product_takes_windows(int map_h, int map_w, int window)
+{
+  if (window < 1 || map_h < 1 || map_w < 1 || map_h % window || map_w % window)
+    return false;
+  const int rows = window * window; // a tile is lines of a window, or windows side by side
+  return rows >= ROWS ? ROWS % window == 0 : ROWS % rows == 0 && map_w / window % (ROWS / rows) == 0;
+}
+
+extern "C" int vb_cuda_product_parts(int64_t rows, int out)
+{
+  const int cols = plan_of(rows, out).cols;
+  return cols ? out / cols : 0;
 }
 
 extern "C" double vb_cuda_product_share(int64_t rows, int out)
@@ -382,21 +328,27 @@ extern "C" double vb_cuda_product_share(int64_t rows, int out)
 extern "C" vb_status vb_cuda_product_of(void *y_dev, vb_dtype dtype, const vb_cuda_product *p, void *cuda_stream, vb_err *err)
 {
   const int endings = (p->residual_dev != nullptr) + p->gelu + (p->turn.table_dev != nullptr);
-  if (!vb_cuda_product_takes(p->rows, p->in, p->out) || (p->window && (p->window < 1 || p->map_h < 1 || p->map_w < 1)) || !turns_well(*p))
+  const bool windows = p->window != 0, of_maps = windows && !p->residual_dev;
+  if (!vb_cuda_product_takes(p->rows, p->in, p->out) || (windows && (p->window < 1 || p->map_h < 1 || p->map_w < 1)) || (of_maps && !reads_windows(*p)) ||
+      !turns_well(*p) || !normalizes_well(*p))
     return vb_fail(err, VB_ESHAPE, "a linear layer of %lld rows, %d to %d channels, on the device: sizes that it does not take, or not compute capability 9.0",
                    (long long)p->rows, p->in, p->out);
-  if (!lies_well(*p, y_dev) || endings > 1 || (p->window && !p->residual_dev) || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16))
+  if (!lies_well(*p, y_dev) || endings > 1 || (dtype != VB_FLOAT16 && dtype != VB_BFLOAT16))
     return vb_fail(err, VB_EARG,
                    "a linear layer on the device: values that lack or are not aligned to 16 bytes, dtype %d, which is no half precision, or two endings at once",
                    (int)dtype);
   const int cols = plan_of(p->rows, p->out).cols, down = pairs_down(p->rows);
-  const Launch l = {*p, y_dev, down, down * (p->out / cols)};
+  Launch l = {*p, y_dev, down, down * (p->out / cols), of_maps ? p->map_w / p->window : 0, 0};
+  while (of_maps && 1 << l.side_bits < p->window)
+    l.side_bits++;
   return dtype == VB_FLOAT16 ? launch_with<__half>(l, dtype, cols, cuda_stream, err) : launch_with<__nv_bfloat16>(l, dtype, cols, cuda_stream, err);
 }
 
 #else
 
 extern "C" bool vb_cuda_product_takes(int64_t, int, int) { return false; }
+extern "C" bool vb_cuda_product_takes_windows(int, int, int) { return false; }
+extern "C" int vb_cuda_product_parts(int64_t, int) { return 0; }
 extern "C" double vb_cuda_product_share(int64_t, int) { return 0; }
 
 extern "C" vb_status vb_cuda_product_of(void *, vb_dtype, const vb_cuda_product *, void *, vb_err *err)

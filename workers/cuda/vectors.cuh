@@ -40,6 +40,7 @@ template <class T> __device__ void store4(T *p, float4 v)
 }
 
 __device__ inline float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
+__device__ inline float4 operator*(float4 a, float b) { return {a.x * b, a.y * b, a.z * b, a.w * b}; }
 
 // 16 bytes of neighbouring values, the most that a thread moves at once.
 template <class T> struct alignas(16) Wide {

@@ -9,52 +9,46 @@ namespace {
 
 constexpr double norm_eps = 1e-6;
 
+// A norm and the linear layer behind it
+void load_pair(LayerNorm &norm, const Loader &of_norm, Linear &layer, const Loader &of_layer, int64_t in, int64_t out, bool folds)
+{
+  norm.load(of_norm, in);
+  if (!folds) {
+    layer.load(of_layer, in, out);
+    return;
+  }
+  const kernels::Folded both = kernels::folded(norm.weight.cpu(), norm.bias.cpu(), of_layer.host("weight", {out, in}), of_layer.host("bias", {out}));
+  layer.weight = of_layer.to_op(both.weight);
+  layer.bias = of_layer.to_op(both.bias);
+  norm.weight.fill_(1);
+  norm.bias.zero_();
+}
+
 } // namespace
 
-void HieraBlock::load(const Loader &w, int64_t in, int64_t out)
+void HieraBlock::load(const Loader &w, int64_t in, int64_t out, int64_t map_side)
 {
-  norm1.load(w.in("norm1"), in);
-  norm2.load(w.in("norm2"), out);
-  norm1.eps = norm2.eps = norm_eps;
-  qkv.load(w.in("attn").in("qkv"), in, 3 * out);
+  const bool folds = kernels::folds_norms(w.precision().device, w.precision().op());
+  const Loader mlp = w.in("mlp").in("layers");
+  // A window's rows beyond the map are 0 behind the norm: that is not in any weights.
+  folded = folds && in == out && (!window || map_side % window == 0);
+  load_pair(norm1, w.in("norm1"), qkv, w.in("attn").in("qkv"), in, 3 * out, folded);
   attn_proj.load(w.in("attn").in("proj"), out, out);
-  mlp.load(w.in("mlp"), out, 4 * out, out, 2);
-  mlp.act = Act::gelu;
+  load_pair(norm2, w.in("norm2"), mlp_in, mlp.in(0), out, 4 * out, folds);
+  mlp_out.load(mlp.in(1), 4 * out, out);
+  norm1.eps = norm2.eps = norm_eps;
   if (in != out)
     proj.emplace().load(w.in("proj"), in, out);
 }
 
-Tensor HieraBlock::attend(Context &c, const Tensor &windows) const
+Tensor HieraBlock::project(HieraMap &x, Tensor &shortcut) const
 {
-  const int64_t n = windows.size(0), s = windows.size(1), t = windows.size(2);
-  Tensor all = qkv(windows); // [n, s, t, 3 * out]
-  const int64_t out = all.size(3) / 3;
-  std::vector<Tensor> parts = all.view({n, s * t, 3, heads, out / heads}).unbind(2); // [n, st, heads, d] each
-  Tensor q = parts[0];
-  if (pool)
-    q = kernels::max_pool(all.slice(3, 0, out)).view({n, s * t / 4, heads, out / heads});
-  const char *site = pool ? "encoder.pool" : window ? "encoder.window" : "encoder.global";
-  const Tensor y = join_heads(c.attention(site, q.transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2)));
-  return pool ? y.view({n, s / 2, t / 2, out}) : y.view({n, s, t, out});
-}
-
-kernels::Normed HieraBlock::add_attended(const Tensor &map, const Tensor &y) const
-{
-  if (map.scalar_type() == y.scalar_type() && map.is_contiguous() && kernels::product_pays(y, attn_proj.weight, attn_proj.bias, true)) {
-    const Tensor sum = kernels::product_onto(map, y, attn_proj.weight, attn_proj.bias);
-    return {sum, norm2.narrow(sum)};
-  }
-  if (window)
-    return kernels::add_windows_norm(map, attn_proj(y), norm2.weight, norm2.bias, norm2.eps, norm2.op);
-  return norm2.narrow(map, attn_proj(y));
-}
-
-HieraMap HieraBlock::operator()(Context &c, HieraMap &x) const
-{
-  Tensor normed, shortcut;
+  if (kernels::norm_pays({x.a, x.sums}, window, qkv.weight, qkv.bias))
+    return kernels::product_of_norm({x.a, x.sums}, norm1.eps, window, qkv.weight, qkv.bias, false);
+  Tensor normed;
   if (proj || !window) {
     const kernels::Normed y = norm1.narrow(x.a, x.b);
-    x = {y.sum, {}};
+    x = {y.sum, {}, {}};
     normed = y.out;
   }
   if (proj) { // a changed width takes the shortcut from the normed input
@@ -64,11 +58,52 @@ HieraMap HieraBlock::operator()(Context &c, HieraMap &x) const
   }
   if (window) {
     const kernels::Normed y = kernels::norm_into_windows(x.a, x.b, window, norm1.weight, norm1.bias, norm1.eps, norm1.op);
-    x = {y.sum, {}};
+    x = {y.sum, {}, {}};
     normed = y.out;
   }
-  const kernels::Normed y = add_attended(proj ? shortcut : x.a, attend(c, normed));
-  return {y.sum, mlp(y.out)};
+  return qkv(normed);
+}
+
+Tensor HieraBlock::attend(Context &c, const Tensor &projected) const
+{
+  const int64_t n = projected.size(0), s = projected.size(1), t = projected.size(2), out = projected.size(3) / 3;
+  std::vector<Tensor> parts = projected.view({n, s * t, 3, heads, out / heads}).unbind(2); // [n, st, heads, d] each
+  Tensor q = parts[0];
+  if (pool)
+    q = kernels::max_pool(projected.slice(3, 0, out)).view({n, s * t / 4, heads, out / heads});
+  const char *site = pool ? "encoder.pool" : window ? "encoder.window" : "encoder.global";
+  const Tensor y = join_heads(c.attention(site, q.transpose(1, 2), parts[1].transpose(1, 2), parts[2].transpose(1, 2)));
+  return pool ? y.view({n, s / 2, t / 2, out}) : y.view({n, s, t, out});
+}
+
+HieraMap HieraBlock::finish(const Tensor &map, const Tensor &y) const
+{
+  const auto onto = [](const Tensor &residual, const Tensor &x, const Linear &layer) {
+    const bool pays = residual.scalar_type() == x.scalar_type() && residual.is_contiguous() && kernels::product_pays(x, layer.weight, layer.bias, true);
+    return pays ? kernels::product_onto(residual, x, layer.weight, layer.bias) : kernels::Summed();
+  };
+  kernels::Summed sum = onto(map, y, attn_proj);
+  Tensor hidden;
+  if (kernels::norm_pays(sum, 0, mlp_in.weight, mlp_in.bias)) {
+    hidden = kernels::product_of_norm(sum, norm2.eps, 0, mlp_in.weight, mlp_in.bias, true);
+  } else {
+    const kernels::Normed n = sum.out.defined() ? norm2.narrow(sum.out, {})
+                              : window ? kernels::add_windows_norm(map, attn_proj(y), norm2.weight, norm2.bias, norm2.eps, norm2.op)
+                                       : norm2.narrow(map, attn_proj(y));
+    sum.out = n.sum;
+    hidden = mlp_in(n.out, Act::gelu);
+  }
+  if (before_folded)
+    if (const kernels::Summed all = onto(sum.out, hidden, mlp_out); all.out.defined())
+      return {all.out, {}, all.sums};
+  return {sum.out, mlp_out(hidden), {}};
+}
+
+HieraMap HieraBlock::operator()(Context &c, HieraMap &x) const
+{
+  Tensor shortcut;
+  const Tensor y = attend(c, project(x, shortcut));
+  return finish(proj ? shortcut : x.a, y);
 }
 
 std::array<int64_t, 4> Hiera::channels() const { return {spec.embed_dim, 2 * spec.embed_dim, 4 * spec.embed_dim, 8 * spec.embed_dim}; }
@@ -99,7 +134,9 @@ void Hiera::load(const Loader &w, int64_t image_size)
       // the first block of a stage pools, so it still sees the windows of the stage before
       const bool global = std::find(spec.global_att_blocks.begin(), spec.global_att_blocks.end(), index) != spec.global_att_blocks.end();
       block.window = global ? 0 : spec.window_spec[(size_t)(changes ? stage - 1 : stage)];
-      block.load(w.in("blocks").in(index), in, changes ? 2 * in : in);
+      block.load(w.in("blocks").in(index), in, changes ? 2 * in : in, side >> stage);
+      if (index > 0)
+        blocks[(size_t)index - 1].before_folded = block.folded;
       in *= changes ? 2 : 1;
     }
   }
@@ -113,7 +150,7 @@ Tensor Hiera::embed(const Tensor &image) const
 std::array<Tensor, 4> Hiera::operator()(Context &c, const Tensor &image) const
 {
   std::array<Tensor, 4> out;
-  HieraMap x = {embed(image), pos};
+  HieraMap x = {embed(image), pos, {}};
   size_t index = 0;
   for (size_t stage = 0; stage < out.size(); stage++) {
     for (int i = 0; i < spec.stages[stage]; i++) {

@@ -21,6 +21,7 @@ struct HieraSpec {
 // A map [B, h, w, C] as two addends, of which the next norm makes the sum on its way.
 struct HieraMap {
   Tensor a, b; // b undefined: a is the map
+  Tensor sums; // of a's rows (kernels::Summed), for a block whose norm is in its product; a is the map, then
 
   Tensor sum() const { return b.defined() ? a + b : a; }
 };
@@ -28,19 +29,21 @@ struct HieraMap {
 struct HieraBlock {
   LayerNorm norm1, norm2;
   Linear qkv, attn_proj;      // attn.qkv, attn.proj
-  Mlp mlp;
+  Linear mlp_in, mlp_out;     // mlp.layers.0, .1
   std::optional<Linear> proj; // of the shortcut, where the width changes
   int64_t heads = 1, window = 0; // 0: the whole map is one window
   bool pool = false;             // queries and shortcut are max-pooled 2x2
+  bool folded = false;           // norm1's weights are in qkv's (kernels::folded); norm2's are in mlp_in's wherever kernels fold
+  bool before_folded = false;    // the next block is: it takes the sums of the result
 
-  void load(const Loader &w, int64_t in, int64_t out);
+  void load(const Loader &w, int64_t in, int64_t out, int64_t map_side);
   // [B, h, w, in] -> [B, h, w, out], or half of each side; x becomes its sum
   HieraMap operator()(Context &c, HieraMap &x) const;
 
 private:
-  Tensor attend(Context &c, const Tensor &windows) const; // [n, s, s, in] -> [n, s, s, out], before attn.proj
-  // map + attn.proj(y), of the map's windows or the map, and its norm2
-  kernels::Normed add_attended(const Tensor &map, const Tensor &y) const;
+  Tensor project(HieraMap &x, Tensor &shortcut) const;       // qkv of the norm, in windows [n, s, s, 3 * out]; the shortcut, where the width changes
+  Tensor attend(Context &c, const Tensor &projected) const;  // [n, s, s, out], or half of each side, before attn.proj
+  HieraMap finish(const Tensor &map, const Tensor &y) const; // map + attn.proj(y), of the map's windows or the map, and the MLP
 };
 
 struct Hiera : Trunk {

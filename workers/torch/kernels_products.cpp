@@ -72,7 +72,7 @@ Tensor product_turned(const Turn &turn, const Tensor &x, const Tensor &weight, c
   return run(p, empty_output(x, weight), x);
 }
 
-Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias)
+Summed product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias)
 {
   vb_cuda_product p = product_of(x, weight, bias);
   p.residual_dev = residual.data_ptr();
@@ -81,7 +81,35 @@ Tensor product_onto(const Tensor &residual, const Tensor &x, const Tensor &weigh
     p.map_w = (int)residual.size(2);
     p.window = (int)x.size(1);
   }
-  return run(p, at::empty_like(residual), x);
+  const Tensor sums = at::empty({residual.numel() / p.out, vb_cuda_product_parts(p.rows, p.out), 2}, residual.options().dtype(at::kFloat));
+  p.sums_dev = sums.data_ptr<float>();
+  return {run(p, at::empty_like(residual), x), sums};
+}
+
+bool folds_norms(at::Device device, ScalarType dtype)
+{
+  return usable(device) && (dtype == at::kHalf || dtype == at::kBFloat16) && vb_cuda_product_takes(1024, 64, 96);
+}
+
+bool norm_pays(const Summed &x, int64_t window, const Tensor &weight, const Tensor &bias)
+{
+  return x.sums.defined() && x.sums.size(1) <= VB_CUDA_PRODUCT_PARTS && product_pays(x.out, weight, bias, true) &&
+         (!window || vb_cuda_product_takes_windows((int)x.out.size(1), (int)x.out.size(2), (int)window));
+}
+
+Tensor product_of_norm(const Summed &x, double eps, int64_t window, const Tensor &weight, const Tensor &bias, bool gelu)
+{
+  vb_cuda_product p = product_of(x.out, weight, bias);
+  Tensor y = empty_output(x.out, weight);
+  p.norm = {x.sums.data_ptr<float>(), (int)x.sums.size(1), (float)eps};
+  p.gelu = gelu;
+  if (window) {
+    p.map_h = (int)x.out.size(1);
+    p.map_w = (int)x.out.size(2);
+    p.window = (int)window;
+    y = y.view({-1, window, window, p.out});
+  }
+  return run(p, y, x.out);
 }
 
 #else
@@ -90,8 +118,17 @@ bool takes_product(const Tensor &, const Tensor &, const Tensor &) { return fals
 bool product_pays(const Tensor &, const Tensor &, const Tensor &, bool) { return false; }
 Tensor product(const Tensor &, const Tensor &, const Tensor &, bool) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
 Tensor product_turned(const Turn &, const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
-Tensor product_onto(const Tensor &, const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
+Summed product_onto(const Tensor &, const Tensor &, const Tensor &, const Tensor &) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
+bool folds_norms(at::Device, ScalarType) { return false; }
+bool norm_pays(const Summed &, int64_t, const Tensor &, const Tensor &) { return false; }
+Tensor product_of_norm(const Summed &, double, int64_t, const Tensor &, const Tensor &, bool) { fail(VB_ECUDA, "a linear layer: this build has no kernels of its own"); }
 
 #endif
+
+Folded folded(const Tensor &norm_weight, const Tensor &norm_bias, const Tensor &weight, const Tensor &bias)
+{
+  const Tensor scaled = weight * norm_weight;
+  return {scaled - scaled.mean(1, true), bias + at::mv(weight, norm_bias)};
+}
 
 } // namespace vb::kernels
