@@ -78,6 +78,17 @@ void parts_of_attention_make_the_whole(void **)
   assert_near(kernels::merge_parts(at::stack(outs), at::stack(logs)), at::matmul(at::softmax(scores, 2), v), 1e-5);
 }
 
+void a_norms_weights_go_into_the_layer_behind_it(void **)
+{
+  at::manual_seed(7);
+  const Tensor x = at::randn({5, 24}) * 3.0 + 10.0, scale = at::randn({24}), shift = at::randn({24}), weight = at::randn({8, 24}), bias = at::randn({8});
+  const kernels::Folded layer = kernels::folded(scale, shift, weight, bias);
+  const Tensor want = at::linear(at::layer_norm(x, {24}, scale, shift, 1e-6), weight, bias);
+  assert_near(at::linear(at::layer_norm(x, {24}, {}, {}, 1e-6), layer.weight, layer.bias), want, 1e-5);
+  // and without the mean taken away, divided by the deviation alone
+  assert_near(at::linear(x / at::sqrt(x.var(1, false, true) + 1e-6), layer.weight, layer.bias), want, 1e-4);
+}
+
 void windows_go_back_to_their_places(void **)
 {
   at::manual_seed(3);
@@ -302,7 +313,8 @@ int main()
       cmocka_unit_test(parts_of_attention_make_the_whole), cmocka_unit_test(windows_go_back_to_their_places),
       cmocka_unit_test(patches_are_what_a_convolution_sees),
       cmocka_unit_test(pooling_takes_the_greatest_of_four), cmocka_unit_test(gelu_without_erf_is_the_exact_one),
-      cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(rotation_in_place_keeps_the_rest),
+      cmocka_unit_test(norms_have_mean_and_spread),        cmocka_unit_test(a_norms_weights_go_into_the_layer_behind_it),
+      cmocka_unit_test(rotation_in_place_keeps_the_rest),
       cmocka_unit_test(frames_become_images_by_the_table), cmocka_unit_test(depthwise_adds_the_residual),
       cmocka_unit_test(a_gate_is_made_of_all_channels),    cmocka_unit_test(a_mask_becomes_a_map),
       cmocka_unit_test(memories_come_with_their_places),

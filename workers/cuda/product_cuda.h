@@ -38,7 +38,7 @@ typedef struct {
 enum { VB_CUDA_PRODUCT_PARTS = 4 };
 
 typedef struct {
-    int64_t rows;              /* of y, or with a residual of x */
+    int64_t rows;              /* of x */
     int in, out;               /* channels */
     const void *x_dev;         /* [rows, in] */
     vb_cuda_product_norm norm;

@@ -123,11 +123,8 @@ Tensor cross_attention(const Tensor &q, const Tensor &k, const Tensor &v, int64_
 //                     an H100)
 //   product           gelu(x weight' + bias), or without
 //   product_turned    rotary encoding of it
-//   product_onto      residual + (x weight' + bias), of their one dtype, and its sums; residual of x's rows, or maps [B, h, w, out] of
+//   product_onto      residual + (x weight' + bias), of their one dtype, with its sums; residual of x's rows, or maps [B, h, w, out] of
 //                     whose windows x [., side, side, in] is
-//   product_of_norm   of x's layer norm, folded(): gelu(norm(x) weight' + bias), or without; window > 0: x is maps, the output of their windows
-//   folds_norms       whether linear layers of that dtype may get a norm that way: they must be loaded for it
-//   norm_pays         where product_of_norm is faster than a norm and a product
 struct Turn {
   Tensor table;                      // [tokens, channels / 2] complex: the last tokens of each memory turn by it
   int64_t columns;                   // of the output that turn, the first ones: whole heads
@@ -137,19 +134,24 @@ struct Summed {
   Tensor out;  // [..., channels]
   Tensor sums; // [rows, parts, 2] float32: of each part of a row its sum and its sum of squares
 };
-// A linear layer with a layer norm's weight and bias in its own, of float32 weights: the norm that is left ahead of it subtracts the mean and divides by
-// the deviation. The mean falls out of the product, too: each output's weights add up to 0.
-struct Folded {
-  Tensor weight, bias;
-};
-Folded folded(const Tensor &norm_weight, const Tensor &norm_bias, const Tensor &weight, const Tensor &bias);
-bool folds_norms(at::Device device, ScalarType dtype);
-bool norm_pays(const Summed &x, int64_t window, const Tensor &weight, const Tensor &bias);
 bool takes_product(const Tensor &x, const Tensor &weight, const Tensor &bias);
 bool product_pays(const Tensor &x, const Tensor &weight, const Tensor &bias, bool with_more);
 Tensor product(const Tensor &x, const Tensor &weight, const Tensor &bias, bool gelu);
 Tensor product_turned(const Turn &turn, const Tensor &x, const Tensor &weight, const Tensor &bias);
 Summed product_onto(const Tensor &residual, const Tensor &x, const Tensor &weight, const Tensor &bias);
+
+// The same behind a layer norm, which takes no pass of its own where the norm's weight and bias are in the layer's:
+//   folds_norms       whether that may come to pass on a device; layers are then loaded folded()
+//   folded            of float32 weights; an output's weights add up to 0, so that a row's mean falls out of the product. Behind the norm that is left,
+//                     without weight and bias, such a layer is what both were
+//   norm_pays         where product_of_norm is faster than that norm and a product
+//   product_of_norm   gelu(norm(x) weight' + bias), or without; window > 0: x is maps, and the result of their windows of that side
+struct Folded {
+  Tensor weight, bias;
+};
+bool folds_norms(at::Device device, ScalarType dtype);
+Folded folded(const Tensor &norm_weight, const Tensor &norm_bias, const Tensor &weight, const Tensor &bias);
+bool norm_pays(const Summed &x, int64_t window, const Tensor &weight, const Tensor &bias);
 Tensor product_of_norm(const Summed &x, double eps, int64_t window, const Tensor &weight, const Tensor &bias, bool gelu);
 
 // Depthwise convolution of channels-last maps, weights held as the kernel takes them.
