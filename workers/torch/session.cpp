@@ -1,4 +1,5 @@
 // The models behind the C table of model.h: life cycle, precision, and the guard around every call.
+#include "frame_memory.hpp"
 #include "tracker.hpp"
 
 #include "models.h"
@@ -10,72 +11,6 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #endif
-
-namespace {
-
-// Memory for decoded frames, page-locked for a CUDA device. Locking takes a millisecond a frame, so what one video gives back serves the
-// next one of its size.
-class FrameMemory {
-public:
-  explicit FrameMemory(at::Device device) : locked_(device.is_cuda()) {}
-  FrameMemory(const FrameMemory &) = delete;
-  ~FrameMemory() { drop(); }
-
-  void *take(size_t bytes)
-  {
-    if (bytes != bytes_)
-      drop();
-    bytes_ = bytes;
-    if (spare_.empty())
-      return allocate(bytes);
-    void *p = spare_.back();
-    spare_.pop_back();
-    return p;
-  }
-
-  void give(void *p, size_t bytes)
-  {
-    if (bytes == bytes_)
-      spare_.push_back(p);
-    else
-      release(p);
-  }
-
-private:
-  void *allocate(size_t bytes) const
-  {
-#ifdef VB_HAVE_CUDA
-    void *p = nullptr;
-    if (locked_)
-      return cudaHostAlloc(&p, bytes, cudaHostAllocDefault) == cudaSuccess ? p : nullptr;
-#endif
-    return malloc(bytes);
-  }
-
-  void release(void *p) const
-  {
-#ifdef VB_HAVE_CUDA
-    if (locked_) {
-      (void)cudaFreeHost(p);
-      return;
-    }
-#endif
-    free(p);
-  }
-
-  void drop()
-  {
-    for (void *p : spare_)
-      release(p);
-    spare_.clear();
-  }
-
-  bool locked_;
-  size_t bytes_ = 0; // of a frame
-  std::vector<void *> spare_;
-};
-
-} // namespace
 
 // C sees the type by this name alone.
 struct vb_model {
@@ -93,7 +28,7 @@ struct vb_model {
   std::unique_ptr<vb::Tracker> tracker; // between begin and end
 
   vb::Lane lane; // where all runs but what Encoder and Stages put elsewhere
-  FrameMemory frames;
+  vb::FrameMemory frames;
 
   vb_model(const vb_model_config &config, at::Device device)
       : variant(vb::find_variant(config.model)), weights(config), image_size(config.image_size), lane(device, vb::Lane::track), frames(device)
