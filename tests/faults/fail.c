@@ -25,6 +25,7 @@ static struct {
         const void *by;
     } held[MOST_BLOCKS]; /* by hash */
     long n_held;
+    void (*at_exit)(void);
 } fail;
 /* Of initial-exec kind: another one would itself allocate. */
 static __thread bool ours __attribute__((tls_model("initial-exec"))), busy __attribute__((tls_model("initial-exec")));
@@ -100,12 +101,21 @@ long fail_held(const void **by)
     return fail.n_held;
 }
 
+void fail_at_exit(void (*f)(void))
+{
+    fail.at_exit = f;
+}
+
 bool fail_now(fail_kind kind)
 {
     long call;
 
     if (!fail.on || !ours || kind != fail.kind)
         return false;
+    if (fail.at_exit) {
+        atexit(fail.at_exit);
+        fail.at_exit = NULL;
+    }
     call = fail.calls++;
     return fail.at >= 0 && (call == fail.at || (fail.ever && call > fail.at));
 }

@@ -23,6 +23,9 @@ const char *fail_name(fail_kind kind);
 void fail_begin(fail_kind kind, long at, bool ever);
 /* Calls of the kind since then. */
 long fail_end(void);
+/* Has f called at exit, ahead of what a build itself does there (gcov allocates to write its counts, and crashes where it cannot). It is registered
+ * with the first call that is counted: what a library's constructor registers comes after the program's own destructors. */
+void fail_at_exit(void (*f)(void));
 /* Blocks that our code and jansson have allocated since fail_begin and not freed; of one of them, who allocated it. */
 long fail_held(const void **by);
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Before what a build itself does at the end: gcov allocates to write its counts, and crashes where it cannot. */
 static void end(void)
 {
     const char *file = getenv("SAVBENCH_FAIL_COUNT");
@@ -32,7 +31,7 @@ __attribute__((constructor)) static void begin(void)
     if (!told || !rank || sscanf(told, "%d:%ld:%d:%d:%63s", &kind, &at, &ever, &of_rank, program) != 5 || atoi(rank) != of_rank ||
         strcmp(program, program_invocation_short_name))
         return;
-    atexit(end);
+    fail_at_exit(end);
     fail_begin((fail_kind)kind, at, ever);
 }
 
