@@ -13,6 +13,7 @@
 namespace {
 
 using vb_cuda::load4;
+using vb_cuda::over_lanes;
 using vb_cuda::store4;
 
 constexpr int THREADS = 512;
@@ -89,8 +90,7 @@ __device__ void make_gates(float *gates, float *hidden, const float *mean, const
     if (r < s.reduced)
       for (int i = lane * 4; i < s.channels; i += LANES * 4)
         sum += product(load4(down + (size_t)r * (size_t)s.channels + i), load4(mean + i));
-    for (int o = LANES / 2; o > 0; o /= 2)
-      sum += __shfl_xor_sync(~0u, sum, o);
+    sum = over_lanes(sum, LANES);
     if (lane == 0 && r < s.reduced)
       hidden[r] = fmaxf(sum + vb_cuda::to_float(down_bias[r]), 0.0f);
   }

@@ -15,6 +15,7 @@ namespace {
 
 using vb_cuda::gelu;
 using vb_cuda::load4;
+using vb_cuda::over_lanes;
 using vb_cuda::store4;
 
 constexpr int TILE = 16, THREADS = TILE * TILE; // first
@@ -77,13 +78,6 @@ template <class T> __global__ void __launch_bounds__(THREADS) first(T *out, cons
          {gelu(w.x * (scale * v.x) + b.x), gelu(w.y * (scale * v.y) + b.y), gelu(w.z * (scale * v.z) + b.z), gelu(w.w * (scale * v.w) + b.w)});
 }
 
-template <int LANES> __device__ float over_lanes(float v)
-{
-  for (int o = LANES / 2; o > 0; o /= 2)
-    v += __shfl_xor_sync(~0u, v, o);
-  return v;
-}
-
 template <class T, int IN, int OUT, int LANES> __global__ void __launch_bounds__(NEXT_THREADS) next(T *out, const T *__restrict__ x, vb_cuda_down d, Shape s)
 {
   vb_cuda::await_kernel_before();
@@ -144,13 +138,13 @@ template <class T, int IN, int OUT, int LANES> __global__ void __launch_bounds__
 #pragma unroll
     for (int c = 0; c < OWN; c++)
       sum += v[p][c];
-    const float mean = over_lanes<LANES>(sum) / OUT;
+    const float mean = over_lanes(sum, LANES) / OUT;
 #pragma unroll
     for (int c = 0; c < OWN; c++) {
       v[p][c] -= mean;
       squares += v[p][c] * v[p][c];
     }
-    const float scale = rsqrtf(over_lanes<LANES>(squares) / OUT + d.eps);
+    const float scale = rsqrtf(over_lanes(squares, LANES) / OUT + d.eps);
     if (!inside || at_x + p >= to_w)
       continue;
     T *to = out + (((size_t)map * (size_t)to_h + (size_t)at_y) * (size_t)to_w + (size_t)(at_x + p)) * OUT + lane * OWN;
@@ -209,7 +203,7 @@ template <class T> __global__ void __launch_bounds__(PRODUCT_THREADS) next_by_pr
 #pragma unroll
     for (int n = 0; n < EIGHTS; n++)
       sum += v[n][2 * half] + v[n][2 * half + 1];
-    const float mean = over_lanes<4>(sum) / OUT;
+    const float mean = over_lanes(sum, 4) / OUT;
 #pragma unroll
     for (int n = 0; n < EIGHTS; n++)
 #pragma unroll
@@ -217,7 +211,7 @@ template <class T> __global__ void __launch_bounds__(PRODUCT_THREADS) next_by_pr
         v[n][e] -= mean;
         squares += v[n][e] * v[n][e];
       }
-    const float scale = rsqrtf(over_lanes<4>(squares) / OUT + d.eps);
+    const float scale = rsqrtf(over_lanes(squares, 4) / OUT + d.eps);
     if (first + half * 8 >= pixels)
       continue;
 #pragma unroll

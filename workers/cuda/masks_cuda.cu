@@ -62,8 +62,7 @@ __device__ void count_nonfinite(int64_t *nonfinite, const float *low, int pixels
   }
   for (int i = 4 * fours + (int)threadIdx.x; i < pixels; i += THREADS)
     count += !isfinite(low[i]);
-  for (int o = 16; o > 0; o /= 2)
-    count += __shfl_xor_sync(~0u, count, o);
+  count = vb_cuda::over_lanes(count, 32);
   if (threadIdx.x % 32 == 0)
     by_warp[threadIdx.x / 32] = count;
   __syncthreads();

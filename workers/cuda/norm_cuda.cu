@@ -15,7 +15,10 @@ using vb_cuda::by_dtype;
 using vb_cuda::gelu;
 using vb_cuda::load4;
 using vb_cuda::operator+;
+using vb_cuda::over_lanes;
+using vb_cuda::squares;
 using vb_cuda::store4;
+using vb_cuda::total;
 using vb_cuda::Windows;
 
 constexpr int THREADS = 256;
@@ -35,14 +38,6 @@ template <class T> __device__ float4 rounded(float4 v, T *)
 }
 
 __device__ float4 operator-(float4 a, float b) { return {a.x - b, a.y - b, a.z - b, a.w - b}; }
-__device__ float total(float4 v) { return (v.x + v.y) + (v.z + v.w); }
-__device__ float squares(float4 v) { return (v.x * v.x + v.y * v.y) + (v.z * v.z + v.w * v.w); }
-__device__ float over_lanes(float v, int lanes)
-{
-  for (int o = lanes / 2; o > 0; o /= 2)
-    v += __shfl_xor_sync(~0u, v, o);
-  return v;
-}
 
 template <int FOURS> __global__ void __launch_bounds__(THREADS) norm_rows(Rows r)
 {

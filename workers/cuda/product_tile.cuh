@@ -83,7 +83,7 @@ __device__ inline int turn_of(int row, const vb_cuda_product &p)
   return token < p.turn.memories * p.turn.memory ? at : -1; // negative: a token ahead of the grid
 }
 
-// Pairs of numbers of the four lanes that share rows, added up
+// Pairs of numbers of the four lanes that share rows, added up: both at once, not one behind the other
 __device__ inline float2 of_four_lanes(float2 v)
 {
 #pragma unroll
@@ -142,8 +142,8 @@ public:
         float4 v = four_of(c, s, i) * scale[i] + add;
         if constexpr (END == ONTO) {
           v = rounded<T>(rounded<T>(v) + vb_cuda::load4(operand(i, s)->v));
-          made[i].x += v.x + v.y + (v.z + v.w);
-          made[i].y += v.x * v.x + v.y * v.y + (v.z * v.z + v.w * v.w);
+          made[i].x += vb_cuda::total(v);
+          made[i].y += vb_cuda::squares(v);
         } else if constexpr (END == GELU) {
           v = rounded<T>(v);
           v = {vb_gelu(v.x), vb_gelu(v.y), vb_gelu(v.z), vb_gelu(v.w)};

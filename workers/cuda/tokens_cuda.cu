@@ -7,6 +7,7 @@ namespace {
 
 using vb_cuda::by_dtype;
 using vb_cuda::load4;
+using vb_cuda::over_lanes;
 using vb_cuda::store4;
 
 constexpr int THREADS = 128, ROWS = THREADS / 32; // few rows, as a rule: small blocks reach more multiprocessors
@@ -41,24 +42,17 @@ __device__ void add(Row &to, const Row &x)
     to.v[k] = {to.v[k].x + x.v[k].x, to.v[k].y + x.v[k].y, to.v[k].z + x.v[k].z, to.v[k].w + x.v[k].w};
 }
 
-__device__ float over_lanes(float v)
-{
-  for (int o = 16; o > 0; o /= 2)
-    v += __shfl_xor_sync(~0u, v, o);
-  return v;
-}
-
 __device__ void normalize(Row &x, const vb_cuda_tokens &t, int lane)
 {
   float sum = 0, squares = 0;
   for (int k = 0; k < FOURS; k++)
     sum += (x.v[k].x + x.v[k].y) + (x.v[k].z + x.v[k].w);
-  const float mean = over_lanes(sum) / VB_CUDA_TOKEN_CHANNELS;
+  const float mean = over_lanes(sum, 32) / VB_CUDA_TOKEN_CHANNELS;
   for (int k = 0; k < FOURS; k++) {
     x.v[k] = {x.v[k].x - mean, x.v[k].y - mean, x.v[k].z - mean, x.v[k].w - mean};
     squares += (x.v[k].x * x.v[k].x + x.v[k].y * x.v[k].y) + (x.v[k].z * x.v[k].z + x.v[k].w * x.v[k].w);
   }
-  const float scale = rsqrtf(over_lanes(squares) / VB_CUDA_TOKEN_CHANNELS + t.eps);
+  const float scale = rsqrtf(over_lanes(squares, 32) / VB_CUDA_TOKEN_CHANNELS + t.eps);
   for (int k = 0; k < FOURS; k++) {
     const float4 w = load4(t.weight_dev + (k * 32 + lane) * 4), b = load4(t.bias_dev + (k * 32 + lane) * 4);
     x.v[k] = {w.x * (scale * x.v[k].x) + b.x, w.y * (scale * x.v[k].y) + b.y, w.z * (scale * x.v[k].z) + b.z, w.w * (scale * x.v[k].w) + b.w};

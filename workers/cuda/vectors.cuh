@@ -41,6 +41,16 @@ template <class T> __device__ void store4(T *p, float4 v)
 
 __device__ inline float4 operator+(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
 __device__ inline float4 operator*(float4 a, float b) { return {a.x * b, a.y * b, a.z * b, a.w * b}; }
+__device__ inline float total(float4 v) { return (v.x + v.y) + (v.z + v.w); }
+__device__ inline float squares(float4 v) { return (v.x * v.x + v.y * v.y) + (v.z * v.z + v.w * v.w); }
+
+// The sum over so many neighbouring lanes, a power of two, in each of them
+template <class V> __device__ V over_lanes(V v, int lanes)
+{
+  for (int o = lanes / 2; o > 0; o /= 2)
+    v += __shfl_xor_sync(~0u, v, o);
+  return v;
+}
 
 // 16 bytes of neighbouring values, the most that a thread moves at once.
 template <class T> struct alignas(16) Wide {
