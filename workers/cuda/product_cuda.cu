@@ -234,21 +234,24 @@ template <class T, int COLS, Ending END> vb_status launch(const Launch &l, const
   return vb_cuda::launched("a linear layer", err);
 }
 
-// Of a window's lines those in a tile
-int lines_of(int side) { return ROWS / side < side ? ROWS / side : side; }
+// x's rows by tiles: as they lie, or lines of a window, or windows side by side
+bool describe_rows(CUtensorMap *x, vb_dtype dtype, const Launch &l)
+{
+  const vb_cuda_product &p = l.p;
+  if (!l.across)
+    return vb_cuda::describe(x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)p.rows, 1, 1, 1}, {p.in, p.in, p.in, p.in}, {SLICE, ROWS, 1, 1, 1});
+  const int side = p.window, lines = ROWS / side < side ? ROWS / side : side;
+  const cuuint64_t length = (cuuint64_t)side, across = (cuuint64_t)l.across, down = (cuuint64_t)(p.rows / (side * p.map_w));
+  return vb_cuda::describe(x, dtype, p.x_dev, {(cuuint64_t)p.in, length, length, across, down}, {p.in, p.map_w * p.in, side * p.in, side * p.map_w * p.in},
+                           {SLICE, (cuuint32_t)side, (cuuint32_t)lines, (cuuint32_t)(ROWS / (side * lines)), 1});
+}
 
 template <class T, int COLS> vb_status launch_of(const Launch &l, vb_dtype dtype, void *stream, vb_err *err)
 {
   const vb_cuda_product &p = l.p;
   CUtensorMap x, weight;
   // weights: of each 16 rows those of two neighbours, of every fourth such two, of both rests
-  const int side = p.window;
-  const bool described =
-      l.across ? vb_cuda::describe(&x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)side, (cuuint64_t)side, (cuuint64_t)l.across, (cuuint64_t)(p.rows / (side * p.map_w))},
-                                   {p.in, p.map_w * p.in, side * p.in, side * p.map_w * p.in},
-                                   {SLICE, (cuuint32_t)side, (cuuint32_t)lines_of(side), (cuuint32_t)(ROWS / (side * lines_of(side))), 1})
-               : vb_cuda::describe(&x, dtype, p.x_dev, {(cuuint64_t)p.in, (cuuint64_t)p.rows, 1, 1, 1}, {p.in, p.in, p.in, p.in}, {SLICE, ROWS, 1, 1, 1});
-  if (!described ||
+  if (!describe_rows(&x, dtype, l) ||
       !vb_cuda::describe(&weight, dtype, p.weight_dev, {(cuuint64_t)p.in, 2, 4, 2, (cuuint64_t)p.out / STEP}, {p.in, 4 * p.in, 2 * p.in, STEP * p.in},
                          {SLICE, 2, 4, 2, (cuuint32_t)COLS / STEP}))
     return vb_fail(err, VB_ECUDA, "a linear layer on the device: the driver refuses to describe %lld rows of %d channels", (long long)p.rows, p.in);
