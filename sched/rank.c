@@ -5,15 +5,22 @@
 #include "coordinator.h"
 #include "stop.h"
 
+#include <errno.h>
 #include <mpi.h>
+#include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LOST = 75 }; /* MPI_Abort's code for what the supervisor is to start again */
+enum {
+    LOST = 75,   /* MPI_Abort's code for what the supervisor is to start again */
+    LEAVE_S = 10 /* for all ranks to end MPI, the barrier before it included */
+};
 
 bool vb_rank_started(void)
 {
@@ -46,18 +53,48 @@ static int exit_code(const vb_rank *r, vb_status st, int code, const vb_err *err
     return st == VB_EARG ? VB_EXIT_USAGE : VB_EXIT_FAILED;
 }
 
+/* MPI_Finalize waits without end for a rank that got as far as the barrier and no farther. */
+typedef struct {
+    const vb_rank *rank;
+    int code;
+    sem_t gone; /* all ranks are */
+} departure;
+
+static void *lose_patience(void *ctx)
+{
+    departure *d = ctx;
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LEAVE_S;
+    while (sem_timedwait(&d->gone, &until))
+        if (errno == ETIMEDOUT) {
+            vb_log(&d->rank->log, VB_LOG_WARN, "a rank does not leave the job within %d s: frozen or lost; what is recorded stays", LEAVE_S);
+            MPI_Abort(MPI_COMM_WORLD, d->code);
+        }
+    return NULL;
+}
+
 /* The job's end. All is recorded by then, and rank 0 alone may still be writing: a worker without a way to the others waits until
  * rank 0 loses its patience. */
 static void leave(vb_rank *r, int code)
 {
+    departure d = {.rank = r, .code = code};
+    pthread_t watch;
+    bool watched;
     vb_err err;
 
-    if (vb_link_close(r->link, &err) == VB_OK)
-        return;
-    vb_log(&r->log, VB_LOG_WARN, "%s", err.msg);
-    while (r->place.rank > 0)
-        pause();
-    MPI_Abort(MPI_COMM_WORLD, code);
+    sem_init(&d.gone, 0, 0);
+    watched = r->place.rank == 0 && !pthread_create(&watch, NULL, lose_patience, &d);
+    if (vb_link_close(r->link, &err)) {
+        vb_log(&r->log, VB_LOG_WARN, "%s", err.msg);
+        while (r->place.rank > 0)
+            pause();
+        MPI_Abort(MPI_COMM_WORLD, code);
+    }
+    sem_post(&d.gone);
+    if (watched)
+        pthread_join(watch, NULL);
 }
 
 int vb_rank_main(const vb_options *o, int argc, char **argv, vb_worker_fn worker)

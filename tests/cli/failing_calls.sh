@@ -62,6 +62,7 @@ else
     try $MEMORY 200 0 1 savbench-engine
     try $MPI 25 1 1 savbench
     try $MPI_END 0 0 0 savbench
+    try $MPI_END 1 0 1 savbench # it got as far as the barrier
 fi
 echo "$tried calls tried in jobs, $ended ended with an error, $bad did harm" >&2
 [ $bad = 0 ] && echo "clean ends, all there afterwards"

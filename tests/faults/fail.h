@@ -14,7 +14,7 @@ typedef enum {
     FAIL_SQL,           /* a statement is refused: prepare, step or exec */
     FAIL_HDF5,          /* a call of HDF5 that creates, sets up, writes, reads or flushes */
     FAIL_MPI,           /* a send, receive, probe or test */
-    FAIL_MPI_END,       /* the barrier at the job's end */
+    FAIL_MPI_END,       /* the barrier at the job's end and the tests for it */
     FAIL_KINDS
 } fail_kind;
 const char *fail_name(fail_kind kind);

@@ -35,6 +35,8 @@ __attribute__((constructor)) static void begin(void)
     fail_begin((fail_kind)kind, at, ever);
 }
 
+static bool last; /* the job's end has been reached */
+
 #define CALL(kind, name, parameters, arguments)                                          \
     int name parameters                                                                  \
     {                                                                                    \
@@ -44,7 +46,11 @@ CALL(FAIL_MPI, MPI_Isend, (const void *bytes, int n, MPI_Datatype type, int to, 
      (bytes, n, type, to, tag, comm, r))
 CALL(FAIL_MPI, MPI_Improbe, (int from, int tag, MPI_Comm comm, int *there, MPI_Message *m, MPI_Status *s), (from, tag, comm, there, m, s))
 CALL(FAIL_MPI, MPI_Imrecv, (void *bytes, int n, MPI_Datatype type, MPI_Message *m, MPI_Request *r), (bytes, n, type, m, r))
-CALL(FAIL_MPI, MPI_Test, (MPI_Request *r, int *done, MPI_Status *s), (r, done, s))
-CALL(FAIL_MPI_END, MPI_Ibarrier, (MPI_Comm comm, MPI_Request *r), (comm, r))
+int MPI_Ibarrier(MPI_Comm comm, MPI_Request *r)
+{
+    last = true;
+    return fail_now(FAIL_MPI_END) ? MPI_ERR_OTHER : PMPI_Ibarrier(comm, r);
+}
+CALL(last ? FAIL_MPI_END : FAIL_MPI, MPI_Test, (MPI_Request *r, int *done, MPI_Status *s), (r, done, s))
 CALL(FAIL_MPI, MPI_Allgather, (const void *from, int n, MPI_Datatype type, void *to, int m, MPI_Datatype into, MPI_Comm comm),
      (from, n, type, to, m, into, comm))
