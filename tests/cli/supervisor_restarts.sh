@@ -15,9 +15,9 @@ chmod +x bin/mpirun
 PATH=$PWD/bin:$PATH code "$BIN/savbench" run $STUB --out-dir none --quiet 2>log_none
 grep -o 'the job was lost ([a-z]* [0-9]*) with 8 trials missing: starting it again, [0-9]' log_none
 grep -o 'the job was lost 6 times in a row without a new result (8 trials are missing)' log_none
-PATH=$PWD/bin:$PATH "$BIN/savbench" run $STUB --out-dir none --quiet 2>log_none &
+PATH=$PWD/bin:$PATH "$BIN/savbench" run $STUB --out-dir none --quiet 2>log_stopped &
 job=$!
-wait_until 30 grep -q 'starting it again, 2' log_none
+wait_until 30 grep -q 'starting it again, 2' log_stopped
 kill -TERM $job
 code wait $job
 PATH=/nowhere code "$BIN/savbench" run $STUB --out-dir none --quiet 2>&1
