@@ -65,9 +65,9 @@ static void *lose_patience(void *ctx)
     departure *d = ctx;
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until); /* the clock of the day may be set meanwhile */
     until.tv_sec += LEAVE_S;
-    while (sem_timedwait(&d->gone, &until))
+    while (sem_clockwait(&d->gone, CLOCK_MONOTONIC, &until))
         if (errno == ETIMEDOUT) {
             vb_log(&d->rank->log, VB_LOG_WARN, "a rank does not leave the job within %d s: frozen or lost; what is recorded stays", LEAVE_S);
             MPI_Abort(MPI_COMM_WORLD, d->code);
