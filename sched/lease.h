@@ -4,6 +4,8 @@
  * Rules: a worker holds one lease at a time, and may have one more block of the same setup reserved, which becomes its
  * lease when that one ends. It gets blocks of the setup that it holds, longest first. It changes to another setup, the one that
  * would end last otherwise, when none is queued, or when the others will be through with its own in time and another is behind.
+ * A setup of blocks much shorter than any other's is kept for the end, as much of it as fills what is left of everybody's time. The
+ * first block of a worker is a short one where it is to have several: it may be the slowest.
  * No block is given to a worker that would be at it when all the others are through with the rest, as far as can be told from the
  * blocks that it and its like have run and from how far such estimates were off; where all are too long, it gets the
  * shortest, unless a faster one will have done that sooner. Every lease has an epoch that is never used

@@ -6,15 +6,18 @@
 
 /* A block is to end before all the others do, by so many times the scatter of the blocks' times about what was expected; that is taken
  * to be LEAST_SCATTER at least, and is learnt from the last so many blocks. In a setup that the worker has to change to the block may
- * take so much of the time then left, since the change costs time and less is known. By sched_bench, over a hundred seeds. */
+ * take so much of the time then left, since the change costs time and less is known. By sched_bench, over two hundred seeds. */
 #define SCATTERS 2.5
 #define LEAST_SCATTER 0.05
 enum { SCATTER_BLOCKS = 50 };
-#define IF_STRANGE 0.6
+#define IF_STRANGE 0.8
 /* A worker changes to a setup that, with it too, would end later by so much than all work together. Likewise. */
 #define BEHIND 1.1
-/* A worker of unknown speed gets one part in so many of its share of the work; where it is to have fewer blocks, anything. */
-enum { WORTH_TRYING = 8 };
+/* A worker of unknown speed gets one part in so many of its share of the work; anything where it is to have no more than so many blocks. */
+enum { FIRST_PART = 8, FEW_BLOCKS = 2 };
+/* A setup whose median block is so much shorter than any other's fills the end; kept for that is so much of another's for each worker. */
+#define SHORT 0.4
+#define KEPT_BLOCKS 0.5
 
 static double correction(const vb_lease_setup *q)
 {
@@ -63,7 +66,37 @@ typedef struct {
     double work, speed, fastest; /* speed 0: nobody's is known */
     double mean;                 /* speed of a worker of whom nothing is known; 1 where nobody's is */
     int n, busy;
+    int filler;  /* setup whose short blocks fill what is left of everybody's time at the end, -1: none */
+    double kept; /* work in it that is left until then */
 } outlook;
+
+static double median_work(const vb_lease_table *t, const vb_lease_setup *q)
+{
+    return t->plan->blocks[q->row[q->n_row / 2]].cost * heaviness(q);
+}
+
+static void choose_filler(outlook *o, const vb_lease_table *t)
+{
+    double least = INFINITY, next = INFINITY, sum = 0;
+
+    o->filler = -1;
+    o->kept = 0;
+    for (int i = 0; i < t->n_setups; i++) {
+        double work = median_work(t, &t->setups[i]);
+
+        sum += work;
+        if (work < least) {
+            next = least;
+            least = work;
+            o->filler = i;
+        } else if (work < next)
+            next = work;
+    }
+    if (least < SHORT * next && t->n_setups > 1)
+        o->kept = KEPT_BLOCKS * o->n * (sum - least) / (t->n_setups - 1);
+    else
+        o->filler = -1;
+}
 
 static outlook look_ahead(vb_lease_table *t)
 {
@@ -100,17 +133,20 @@ static outlook look_ahead(vb_lease_table *t)
     o.speed = known ? o.mean * o.n : 0;
     for (int i = 0; i < t->n_setups; i++)
         t->setups[i].holding += t->setups[i].untried * o.mean;
+    choose_filler(&o, t);
     return o;
 }
 
-/* Of the time that is left a block may be expected to take so much. */
-static double room(const vb_lease_table *t)
+/* Of the time that is left a block may be expected to take so much: less where the speed is known from few blocks. */
+static double room(const vb_lease_table *t, const vb_lease_worker *w)
 {
-    return 1 / (1 + SCATTERS * fmax(LEAST_SCATTER, sqrt(t->scatter)));
+    int n = t->workers[w->kind].n_learnt;
+
+    return 1 / (1 + SCATTERS * fmax(LEAST_SCATTER, sqrt(t->scatter * (n ? 1 + 1.0 / n : 2))));
 }
 
 /* The most work that a worker may be given so that it is through with it before all the others are with the rest. One whose speed
- * is not known gets little at first where there is much to do: it may be the slowest. */
+ * is not known gets little at first where there is more to come: it may be the slowest. */
 static double most_work(const vb_lease_table *t, const vb_lease_worker *w, const outlook *o)
 {
     double v = w->speed;
@@ -118,8 +154,8 @@ static double most_work(const vb_lease_table *t, const vb_lease_worker *w, const
     if (v > 0 && v >= o->fastest)
         return INFINITY; /* nobody would be through with it sooner */
     if (v > 0 && o->speed > 0)
-        return room(t) * o->work / o->speed * v - held_work(t, w);
-    return t->plan->n_blocks > WORTH_TRYING * t->n_workers ? o->work / o->n / WORTH_TRYING : INFINITY;
+        return room(t, w) * o->work / o->speed * v - held_work(t, w);
+    return o->n > 1 && t->plan->n_blocks > FEW_BLOCKS * t->n_workers ? o->work / o->n / FIRST_PART : INFINITY;
 }
 
 /* Whether worker may have block: it was not lost in it, or everybody who is left was. */
@@ -185,18 +221,22 @@ static int take_least(vb_lease_table *t, int worker, const outlook *o)
     return block;
 }
 
-static double setup_work(const vb_lease_setup *q)
+/* Work left in setup i, but for what is kept for the end. */
+static double setup_work(const vb_lease_table *t, int i, const outlook *o)
 {
-    return q->queued_cost * heaviness(q) + q->held_work;
+    const vb_lease_setup *q = &t->setups[i];
+
+    return fmax(0, q->queued_cost * heaviness(q) + q->held_work - (i == o->filler ? o->kept : 0));
 }
 
 /* When a setup would end if a worker of speed v began with it; that its last blocks end apart counts, so that long ones come first
  * and short ones are left to fill what is left of everybody's time. */
-static double setup_end(const vb_lease_table *t, const vb_lease_setup *q, double v, const outlook *o)
+static double setup_end(const vb_lease_table *t, int i, double v, const outlook *o)
 {
+    const vb_lease_setup *q = &t->setups[i];
     double least = vb_lease_cost(t, q->row[vb_lease_queued_before(q, q->n_row)]) * heaviness(q);
 
-    return setup_work(q) / (q->holding + v) + least / o->mean;
+    return setup_work(t, i, o) / (q->holding + v) + least / o->mean;
 }
 
 /* Whether the others will be through with the worker's setup in time without it, and another setup needs it. One worker that
@@ -206,10 +246,10 @@ static bool is_spare(const vb_lease_table *t, const vb_lease_worker *w, const ou
     double v = w->speed, end = o->speed > 0 ? o->work / o->speed : 0;
     const vb_lease_setup *own = &t->setups[w->setup];
 
-    if (v <= 0 || setup_work(own) > end * (own->holding - v))
+    if (v <= 0 || setup_work(t, w->setup, o) > end * (own->holding - v))
         return false;
     for (int i = 0; i < t->n_setups; i++)
-        if (i != w->setup && t->setups[i].n && !t->barred[i] && setup_work(&t->setups[i]) > BEHIND * end * (t->setups[i].holding + v))
+        if (i != w->setup && t->setups[i].n && !t->barred[i] && setup_work(t, i, o) > BEHIND * end * (t->setups[i].holding + v))
             return true;
     return false;
 }
@@ -222,7 +262,7 @@ static int choose_setup(const vb_lease_table *t, const vb_lease_worker *w, const
     if (w->setup >= 0 && t->setups[w->setup].n && !t->barred[w->setup] && !is_spare(t, w, o))
         return w->setup;
     for (int i = 0; i < t->n_setups; i++) {
-        double end = t->setups[i].n && !t->barred[i] ? setup_end(t, &t->setups[i], w->speed > 0 ? w->speed : o->mean, o) : -1;
+        double end = t->setups[i].n && !t->barred[i] ? setup_end(t, i, w->speed > 0 ? w->speed : o->mean, o) : -1;
 
         if (end > latest) {
             latest = end;
@@ -290,6 +330,7 @@ void vb_lease_learn(vb_lease_table *t, int worker, double seconds)
     q->learnt_cost += cost;
     kind->learnt_s += seconds;
     kind->learnt_work += cost * heaviness(q);
+    kind->n_learnt++;
     q->learnt_work += seconds * kind->learnt_work / kind->learnt_s;
     q->work_cost += cost;
 }

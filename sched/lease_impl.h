@@ -32,6 +32,7 @@ typedef struct {
     double deadline_s, begun_s;
     int kind;                     /* the first worker with such a device */
     double learnt_s, learnt_work; /* of blocks that workers of this kind ran whole: their speed is the quotient */
+    int n_learnt;                 /* those blocks */
     double speed;                 /* work per second, 0: not known yet; by look_ahead() */
     int setup; /* held by its engine, -1: none */
     bool gone; /* retired, or silent since a lease of its ran out */

@@ -39,7 +39,8 @@ static void finish_all(vb_lease_table *t, const vb_lease *l)
         vb_lease_finish(t, l->block, l->index[i], VB_LEASE_DONE);
 }
 
-/* Longest first; the second worker takes the other setup; nobody switches while its own is queued. */
+/* A short one to learn a worker's speed by, then longest first; the second worker takes the other setup; nobody switches while its
+ * own is queued. */
 static void test_order(void **state)
 {
     vb_plan *p = make_plan(4, 2);
@@ -59,10 +60,14 @@ static void test_order(void **state)
             setup[w] = p->blocks[l.block].setup.image_size;
         assert_int_equal(p->blocks[l.block].setup.image_size, setup[w]);
         assert_false(l.switched);
-        assert_true(p->blocks[l.block].cost < last[w]);
-        last[w] = p->blocks[l.block].cost;
+        if (i < 2)
+            assert_float_equal(p->blocks[l.block].cost, 1, 0);
+        else {
+            assert_true(p->blocks[l.block].cost < last[w]);
+            last[w] = p->blocks[l.block].cost;
+        }
         finish_all(t, &l);
-        vb_lease_release(t, w, 1, true);
+        vb_lease_release(t, w, p->blocks[l.block].cost, true); /* both are as fast */
         got++;
     }
     assert_int_not_equal(setup[0], setup[1]);
@@ -323,6 +328,29 @@ static void test_long_blocks_first(void **state)
     vb_plan_free(p);
 }
 
+/* A setup of few and short blocks is nobody's until the other one's are all given out: it fills what is left of everybody's time. */
+static void test_short_setup_fills_the_end(void **state)
+{
+    vb_plan *p = make_plan(24, 2);
+    vb_lease_table *t;
+    vb_lease l;
+
+    (void)state;
+    for (int i = 0; i < p->n_blocks; i++)
+        p->blocks[i].cost = i % 2 ? 1 : 10;
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    vb_lease_same_kind(t, 1, 0);
+    for (int i = 0; i < p->n_blocks; i++) { /* both are as fast */
+        assert_true(vb_lease_take(t, i % 2, i < 24 ? 5 * i : 108 + i / 2, 1e6, &l));
+        assert_int_equal(l.block % 2, i >= 24);
+        finish_all(t, &l);
+        vb_lease_release(t, i % 2, p->blocks[l.block].cost, true);
+    }
+    assert_int_equal(vb_lease_switches(t), 2);
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
 /* Three workers of a kind. Two begin with the first setup, and the other one turns out to be three times as much work as estimated:
  * one of the two changes to it although blocks of its own are queued, the last one does not. */
 static void test_spare_worker_changes(void **state)
@@ -498,7 +526,8 @@ int main(void)
         cmocka_unit_test(test_quarantine), cmocka_unit_test(test_remaining),
         cmocka_unit_test(test_steering),  cmocka_unit_test(test_earlier_kills),
         cmocka_unit_test(test_reservation), cmocka_unit_test(test_ends_together),
-        cmocka_unit_test(test_long_blocks_first), cmocka_unit_test(test_spare_worker_changes),
+        cmocka_unit_test(test_long_blocks_first),
+        cmocka_unit_test(test_short_setup_fills_the_end), cmocka_unit_test(test_spare_worker_changes),
         cmocka_unit_test(test_random),
     };
 
