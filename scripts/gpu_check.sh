@@ -7,7 +7,7 @@
 # doctor, hole filling by CUDA against the CPU code, our other kernels against libtorch's ops, the demo whole in float32,
 # tf32, float16 and bfloat16, the golden cases in float32 (python3 with h5py; more of them with --oracle, a folder with
 # cases/ and clips/), masks with CUDA graphs and our kernels against those without, the attention proof against the kernels
-# that were launched, and a long video for flat memory. One log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
+# that were launched, a long video for flat memory, and where there are several GPUs jobs on all of them. One log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
 #   --sizes   image sizes that are timed (default 512,1024)
 #   --quick   13 frames of each clip, and 400 frames for 2000
 # Exit code: 0 when no step failed.
@@ -108,6 +108,7 @@ step accuracy "$python" tests/golden/demo_accuracy.py --savbench "$savbench" --d
 long=200,2000
 [ -z "$quick" ] || long=200,400
 step flat-memory "$python" tests/bench/flat_memory.py --savbench "$savbench" --device cuda --frames "$long"
+step devices bash tests/gpu/devices.sh "$savbench" "$programs" "$out/devices"
 
 note ""
 for folder in "$out"/demo-*/; do

@@ -23,7 +23,7 @@ inline Encode find_encode()
 {
   void *f = nullptr;
   cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-#if CUDART_VERSION >= 12050
+#if CUDART_VERSION >= 13000 // there the other is gone; before, the runtime of torch's wheel may be older than this toolkit and lack this one
   const cudaError_t e = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &f, 12000, cudaEnableDefault, &found);
 #else
   const cudaError_t e = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &f, cudaEnableDefault, &found);

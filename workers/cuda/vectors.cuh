@@ -88,7 +88,8 @@ template <class F> bool by_dtype(vb_dtype dtype, F &&launch)
 }
 
 // On GPUs from 9.0 on a kernel's blocks may come while those of the one before end (programmatic dependent launch): a launch
-// takes as long as many of these kernels. So each begins with this, before it reads or writes memory of the device. None lets
+// takes as long as many of these kernels. So each begins with this, before it reads or writes memory of the device (but for weights, which no
+// kernel just ahead writes: product_cuda.cu). None lets
 // the next one come earlier, which would take room from kernels of other lanes: EdgeTAM went from 590 to 651 frames a second so, to 625
 // with (H100).
 __device__ inline void await_kernel_before()
@@ -113,11 +114,15 @@ inline int multiprocessors()
 
 inline bool launches_ahead()
 {
+#ifdef VB_CUDA_AHEAD // all code that such a GPU can load waits
   static const bool can = [] {
     int driver = 0;
     return attribute(cudaDevAttrComputeCapabilityMajor) >= 9 && cudaDriverGetVersion(&driver) == cudaSuccess && driver >= 12030 /* in graphs too */;
   }();
   return can;
+#else
+  return false;
+#endif
 }
 
 // Queues a kernel that begins with await_kernel_before(). What fails launched() tells.

@@ -22,7 +22,7 @@ using vb_cuda::shared_address;
 using vb_cuda::wait_for_copies;
 
 constexpr int MAX_KEYS = 256, MAX_WARPS = 8, CHUNK = 32; // keys at a time
-constexpr int MAX_SHARED = 100 * 1024;                   // of a block: two fit on a multiprocessor
+constexpr int MAX_SHARED = 100 * 1024;                   // of a block of several items: two fit on a multiprocessor of 8.0 and 9.0
 
 // Rows in shared memory: channels filled up to whole steps of 16, and 16 bytes more, so that eight rows meet all banks
 template <int D> constexpr int padded = (D + 15) / 16 * 16;
@@ -152,9 +152,11 @@ template <class T, int D> __global__ void __launch_bounds__(MAX_WARPS * 32, 2) a
   }
 }
 
+template <int D> size_t item_bytes(int keys) { return 2 * (size_t)whole_chunks(keys) * pitch<D> * 2; } // keys and values of half precision
+
 template <class T, int D> vb_status launch(T *out, const vb_cuda_window &a, cudaStream_t stream, vb_err *err)
 {
-  const size_t item = 2 * (size_t)whole_chunks(a.keys) * pitch<D> * sizeof(T);
+  const size_t item = item_bytes<D>(a.keys);
   int warps = 1;
   while (warps < MAX_WARPS && warps * 16 < a.queries)
     warps *= 2;
@@ -181,11 +183,19 @@ template <class T> vb_status by_dim(T *out, const vb_cuda_window &a, cudaStream_
 
 bool fits(const vb_cuda_heads &h) { return vb_cuda::aligned(h.dev, 16) && h.window % 8 == 0 && h.head % 8 == 0 && h.token % 8 == 0; }
 
+// One item's keys and values: GPUs of 8.6, 8.9 and 12.0 have less than 256 keys of 96 values take.
+template <int D> bool has_room(int keys)
+{
+  static const int most = vb_cuda::attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  return item_bytes<D>(keys) <= (size_t)most;
+}
+
 } // namespace
 
 extern "C" bool vb_cuda_window_takes(int queries, int keys, int dim)
 {
-  return queries >= 1 && queries <= MAX_KEYS && keys >= 1 && keys <= MAX_KEYS && (dim == 56 || dim == 72 || dim == 96);
+  return queries >= 1 && queries <= MAX_KEYS && keys >= 1 && keys <= MAX_KEYS &&
+         (dim == 56 ? has_room<56>(keys) : dim == 72 ? has_room<72>(keys) : dim == 96 && has_room<96>(keys));
 }
 
 extern "C" vb_status vb_cuda_window_attention(void *out_dev, vb_dtype dtype, const vb_cuda_window *a, void *cuda_stream, vb_err *err)

@@ -166,10 +166,9 @@ SdpWay Attention::measured(const SdpWay &given, const Tensor &q, const Tensor &k
       *ms = m.ms;
       return m.way;
     }
-  measured_.push_back({shape, {}, 0});
-  measured_.back().way = fastest_way(given, rivals(q, k, v, require_), q, k, v, &measured_.back().ms);
-  *ms = measured_.back().ms;
-  return measured_.back().way;
+  const SdpWay way = fastest_way(given, rivals(q, k, v, require_), q, k, v, ms);
+  measured_.push_back({shape, way, *ms}); // not where memory did not do
+  return way;
 }
 
 void Attention::choose(Site &s, const Tensor &q, const Tensor &k, const Tensor &v)

@@ -70,7 +70,10 @@ void Stages::begin(const vb_clip &clip, vb_bank stored)
   max_batch_ = clip.probe ? 1 : clip.max_batch > 0 ? clip.max_batch : vb_default_batch(device.is_cuda()); // a probe sees objects one by one
   bank.reset(clip.n_objects, stored);
   encoder.begin(clip);
-  apart_ = device.is_cuda() && clip.ahead > 1;
+  const bool apart = device.is_cuda() && clip.ahead > 1;
+  if (apart != apart_)
+    forget_graphs(); // the features' first self-attention is done by the encoder or by a stage
+  apart_ = apart;
   if (!fill_ || hole_area_ != clip.fill_hole_area || sprinkle_area_ != clip.sprinkle_area) {
     forget_graphs();
     fill_.emplace(device, hole_area_ = clip.fill_hole_area, sprinkle_area_ = clip.sprinkle_area, context_.holes_on_device);
