@@ -118,46 +118,49 @@ static vb_status run_sbatch(char *id, size_t n, const char *const *args, vb_err 
     return VB_OK;
 }
 
-static vb_status submit_merge(const vb_slurm *s, const char *job, vb_err *err)
+/* By the same account, in the same partition. text: what it does. */
+static vb_status submit_merge(const vb_slurm *s, const char *job, const char *text, vb_err *err)
 {
-    char dependency[96], id[64], *merge = NULL, *wrap = NULL;
-    const char *args[10];
+    char after[64], id[64], *owned[6] = {NULL};
+    const struct {
+        const char *option, *value;
+    } given[] = {{"dependency", after}, {"partition", s->partition}, {"account", s->account}, {"qos", s->qos}, {"wrap", text}};
+    const char *args[10] = {"sbatch", "--parsable", "--job-name=savbench-merge"};
     int n = 0;
-    vb_status st = vb_slurm_merge_line(&merge, s, err);
+    vb_status st = VB_OK;
 
-    if (st)
-        return st;
-    snprintf(dependency, sizeof dependency, "--dependency=afterany:%.40s", job);
-    if (!(wrap = malloc(strlen(merge) + 8))) {
-        st = vb_fail(err, VB_ENOMEM, "merge command");
-        goto out;
+    snprintf(after, sizeof after, "afterany:%.40s", job);
+    for (size_t i = 0; i < sizeof given / sizeof *given && st == VB_OK; i++) {
+        if (!given[i].value)
+            continue;
+        if (asprintf(&owned[n], "--%s=%s", given[i].option, given[i].value) < 0)
+            st = vb_fail(err, VB_ENOMEM, "merge command");
+        else {
+            args[3 + n] = owned[n];
+            n++;
+        }
     }
-    sprintf(wrap, "--wrap=%s", merge);
-    args[n++] = "sbatch";
-    args[n++] = "--parsable";
-    args[n++] = "--job-name=savbench-merge";
-    args[n++] = dependency;
-    args[n++] = wrap;
-    args[n] = NULL;
-    if ((st = run_sbatch(id, sizeof id, args, err)) == VB_OK)
+    if (st == VB_OK && (st = run_sbatch(id, sizeof id, args, err)) == VB_OK)
         printf("merge: job %s, after the last task\n", id);
-out:
-    free(merge);
-    free(wrap);
+    while (n > 0)
+        free(owned[--n]);
     return st;
 }
 
 static vb_status submit(const vb_slurm *s, const char *path, vb_err *err)
 {
     const char *args[5] = {"sbatch", s->test_only ? "--test-only" : "--parsable", path, NULL};
-    char id[64];
+    char id[64], *merge = NULL;
     vb_status st = run_sbatch(id, sizeof id, args, err);
 
     if (st || s->test_only)
         return st;
     printf("%s: job %s\n", path, id);
     fflush(stdout);
-    return s->n_slices ? submit_merge(s, id, err) : VB_OK;
+    if (s->n_slices && (st = vb_slurm_merge_text(&merge, s, err)) == VB_OK)
+        st = submit_merge(s, id, merge, err);
+    free(merge);
+    return st;
 }
 
 /* The nodes may see other folders than this machine: a word, no refusal. */

@@ -181,17 +181,39 @@ static void put_state(FILE *to, const vb_slurm *s)
             s->n_slices ? "/slice-$SLURM_ARRAY_TASK_ID" : "");
 }
 
-static void put_out(FILE *to, const vb_slurm *s)
+/* Where the program is, after what the site says. */
+static void put_program(FILE *to, const vb_slurm *s)
+{
+    if (s->site) {
+        fputs(strchr(s->site, '/') ? ". " : ". ./", to); /* sh looks for a bare name in PATH alone */
+        put_quoted(to, s->site);
+        fputs(" || exit 3\n", to);
+    }
+    fputs("savbench=${SAVBENCH:-", to);
+    put_quoted(to, s->program);
+    fputs("}\n", to);
+}
+
+/* Without slashes at its end. */
+static void put_out_dir(FILE *to, const vb_slurm *s)
 {
     size_t n = strlen(s->run.out_dir);
+    char *trimmed;
 
     while (n > 1 && s->run.out_dir[n - 1] == '/')
         n--;
-    fputs("out=", to);
-    char *trimmed = strndup(s->run.out_dir, n);
+    trimmed = strndup(s->run.out_dir, n);
     put_quoted(to, trimmed ? trimmed : s->run.out_dir);
     free(trimmed);
-    fputs(s->n_slices ? "-slices/$SLURM_ARRAY_TASK_ID\n" : "\n", to);
+}
+
+static void put_merge(FILE *to, const vb_slurm *s)
+{
+    fputs("\"$savbench\" merge ", to);
+    put_out_dir(to, s);
+    fputc(' ', to);
+    put_out_dir(to, s);
+    fputs("-slices/*\n", to);
 }
 
 static vb_status put_job(FILE *to, const vb_slurm *s, vb_err *err)
@@ -231,50 +253,30 @@ static const char requeue[] =
     "    esac\n"
     "fi\n";
 
-vb_status vb_slurm_merge_line(char **text, const vb_slurm *s, vb_err *err)
+vb_status vb_slurm_merge_text(char **text, const vb_slurm *s, vb_err *err)
 {
-    size_t n = 0, length = strlen(s->run.out_dir);
+    size_t n = 0;
     FILE *to = open_memstream(text, &n);
-    char *out;
 
-    *text = NULL;
-    while (length > 1 && s->run.out_dir[length - 1] == '/')
-        length--;
-    out = strndup(s->run.out_dir, length);
-    if (!to || !out) {
-        if (to)
-            fclose(to);
-        free(out);
-        return vb_fail(err, VB_ENOMEM, "merge command");
+    if (to) {
+        put_program(to, s);
+        put_merge(to, s);
     }
-    put_quoted(to, s->program);
-    fputs(" merge ", to);
-    put_quoted(to, out);
-    fputc(' ', to);
-    put_quoted(to, out);
-    fputs("-slices/*", to);
-    free(out);
-    if (fclose(to))
+    if (!to || ferror(to) | fclose(to)) /* closed whichever it is */
         return vb_fail(err, VB_ENOMEM, "merge command");
     return VB_OK;
 }
 
 vb_status vb_slurm_write(FILE *to, const vb_slurm *s, vb_err *err)
 {
-    char *merge = NULL;
     vb_status st;
 
     put_head(to, s);
     fputs("\n# Written by `savbench slurm`. sbatch runs it in the folder where it is submitted.\nset -u\n", to);
-    if (s->site) {
-        fputs(". ", to);
-        put_quoted(to, s->site);
-        fputs(" || exit 3\n", to);
-    }
-    fputs("savbench=${SAVBENCH:-", to);
-    put_quoted(to, s->program);
-    fputs("}\n", to);
-    put_out(to, s);
+    put_program(to, s);
+    fputs("out=", to);
+    put_out_dir(to, s);
+    fputs(s->n_slices ? "-slices/$SLURM_ARRAY_TASK_ID\n" : "\n", to);
     put_state(to, s);
     if (s->run.retry_failed)
         fputs("retry=--retry-failed # not again what failed in an earlier part of this very job\n"
@@ -289,10 +291,8 @@ vb_status vb_slurm_write(FILE *to, const vb_slurm *s, vb_err *err)
         fputs(requeue, to);
     fputs("exit \"$code\"\n", to);
     if (s->n_slices) {
-        if ((st = vb_slurm_merge_line(&merge, s, err)))
-            return st;
-        fprintf(to, "\n# When all tasks are done: %s\n", merge);
-        free(merge);
+        fputs("\n# When all tasks are done: ", to);
+        put_merge(to, s);
     }
     return ferror(to) ? vb_fail(err, VB_EIO, "the script cannot be written") : VB_OK;
 }

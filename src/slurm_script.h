@@ -30,7 +30,8 @@ typedef struct {
 vb_status vb_slurm_check(const vb_slurm *s, vb_err *err);
 /* After vb_slurm_check. VB_EIO, VB_ENOMEM. */
 vb_status vb_slurm_write(FILE *to, const vb_slurm *s, vb_err *err);
-/* The command that joins the slices of an array: "savbench merge OUT OUT-slices/..."; *text malloc'ed. */
-vb_status vb_slurm_merge_line(char **text, const vb_slurm *s, vb_err *err);
+/* The shell commands (POSIX) that join the slices of an array: the site's file, "savbench merge OUT OUT-slices/..."; *text malloc'ed,
+ * also where it fails. */
+vb_status vb_slurm_merge_text(char **text, const vb_slurm *s, vb_err *err);
 
 #endif

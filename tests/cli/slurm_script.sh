@@ -19,3 +19,16 @@ refused --array-limit 2
 refused --gpus-per-node 0 --gpu-type h200
 refused --test-only
 refused --site none.env | sed -n '/note:/p;/^exit [0-9]/p' # said, and written all the same
+
+# What an array's merge is submitted with, by an sbatch that notes its arguments.
+mkdir bin
+cat >bin/sbatch <<'END'
+#!/bin/sh
+printf '[%s] ' "$@" >>submitted
+echo >>submitted
+echo "17;cluster"
+END
+chmod +x bin/sbatch
+echo 'savbench=x' >site.env
+PATH=$PWD/bin:$PATH "$BIN/savbench" slurm --split-dir data --models stub --array 2 --submit --partition gpu --account lab --site site.env --out-dir "it's out/"
+sed "s#$BIN#BIN#" submitted
