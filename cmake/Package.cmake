@@ -17,12 +17,12 @@ if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/savbench.1 ${CMAKE_BINARY_DIR}/savbench.bash
     COMMAND sh ${CMAKE_SOURCE_DIR}/docs/manpage.sh ${VB_RUN} ${PROJECT_VERSION} > ${CMAKE_BINARY_DIR}/savbench.1
     COMMAND ${VB_RUN} completion bash > ${CMAKE_BINARY_DIR}/savbench.bash
-    DEPENDS savbench savbench-engine ${CMAKE_SOURCE_DIR}/docs/manpage.sh VERBATIM)
+    DEPENDS savbench savbench-engine ${CMAKE_SOURCE_DIR}/docs/manpage.sh ${CMAKE_SOURCE_DIR}/scripts/build_engine.sh VERBATIM)
   add_custom_target(vb_manpage ALL DEPENDS ${CMAKE_BINARY_DIR}/savbench.1 ${CMAKE_BINARY_DIR}/savbench.bash)
   install(FILES ${CMAKE_BINARY_DIR}/savbench.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${CMAKE_BINARY_DIR}/savbench.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME savbench)
 endif()
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 install(DIRECTORY slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/savbench)
 
 if(VB_ENGINE_APART)

@@ -15,6 +15,7 @@ printf 'many, and records accuracy, times, memory, energy and the attention kern
     printf '.SS %s\n' "$name"
     # The page is of the command line: what only an engine with its libraries can say is left to its --help.
     help=$("$savbench" "$name" --help 2>/dev/null) || help=
+    [ "$name" != build-engine ] || help=$(bash "$(dirname "$0")/../scripts/build_engine.sh" --help) # a script that is not installed yet
     case $help in usage:*) ;; *) printf '%s.\n' "$what" | roff; continue ;; esac
     printf '%s\n' "$help" | sed -n '1s/^usage: //p' | roff | sed 's/.*/.B &\n.PP/'
     printf '%s\n' "$help" | sed '1,2d;/^Options:$/,$d' | roff

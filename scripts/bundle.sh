@@ -120,7 +120,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 want=$(cat "$here/torch-version.txt")
 paths=$here/lib
 case ${1:-} in
-    run | track | doctor) ;;
+    run | track | doctor | devices) ;;
+    -h | --help | --version) want=none ;;
+    -*) ;; # options alone are run's
     *) want=none ;; # the other commands do without torch
 esac
 if [ "$want" != none ]; then

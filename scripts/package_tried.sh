@@ -37,7 +37,7 @@ echo "== man page"
 apt install -y --no-install-recommends man-db
 MANWIDTH=100 man --warnings=w savbench > page 2> warnings || wrong "man ends with $?"
 [ ! -s warnings ] || { wrong "warnings" && head -n 5 warnings; }
-for text in "savbench - benchmark video segmentation" "--telemetry-hz N" "build-engine" "EXIT STATUS"; do has "$text" page; done
+for text in "savbench - benchmark video segmentation" "--telemetry-hz N" "--python PYTHON" "EXIT STATUS"; do has "$text" page; done
 grep -n '^ \{0,1\}-[A-Z]' page && wrong "an option that is no option"
 echo "   $(wc -l < page) lines"
 

@@ -38,9 +38,9 @@ valgrind --trace-children=yes --trace-children-skip="$tools" \
     "$(command -v ctest)" --test-dir "$build" -R "$tests" -E "$left_out" --timeout 3000 --output-on-failure < /dev/null
 status=$?
 # Not what Valgrind says of itself, such as ioctls that it does not know, nor of mpirun.
-found=$(grep -LE '^==[0-9]+== Command: [^ ]*(mpirun|orterun)' "$logs"/*.log | xargs -r grep -lE '^==[0-9]+== *(Invalid |Syscall param|Conditional jump|Use of|Mismatched|Source and destination|Process terminating|[0-9,]+ .*lost in loss)')
+found=$(cd "$logs" && grep -LE '^==[0-9]+== Command: [^ ]*(mpirun|orterun)' ./*.log | xargs -r grep -lE '^==[0-9]+== *(Invalid |Syscall param|Conditional jump|Use of|Mismatched|Source and destination|Process terminating|[0-9,]+ .*lost in loss)')
 for log in $found; do
-    cat "$log"
+    cat "$logs/$log"
 done
 printf '%d tests, %d processes under memcheck, %d with reports (%s)\n' "$(wc -l < "$logs/tests")" "$(find "$logs" -name '*.log' | wc -l)" \
     "$(echo $found | wc -w)" "$logs"

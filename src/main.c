@@ -103,7 +103,7 @@ static int build_engine_main(int argc, char **argv)
         *strrchr(self, '/') = '\0';
     snprintf(path, sizeof path, "%s/../share/savbench/build_engine.sh", self);
     if (n <= 0 || access(path, R_OK)) {
-        vb_fail(&err, VB_EARG, "this build has its engine beside it; with another torch build anew (README.md, Installation)");
+        vb_fail(&err, VB_EARG, "this build has its engine beside it; with another torch build anew (README.md, \"Which torch\")");
         return vb_cli_fail(argv[0], &err);
     }
     args[0] = "bash";

@@ -57,7 +57,7 @@ if [ -z "${missing# }" ]; then
     deps_say "   all there"
 else
     # shellcheck disable=SC2086 # a list of packages
-    as_root apt-get install -y --no-install-recommends ${missing# }
+    as_root apt-get update && as_root apt-get install -y --no-install-recommends ${missing# }
 fi
 
 step "3 torch"

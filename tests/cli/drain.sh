@@ -31,7 +31,7 @@ stopped() { # stopped WHO SIGNAL [TWICE] [options]: starts a job, stops it in th
     ms=$((($(date +%s%N) - begun) / 1000000))
     echo "took $ms ms" >&2
     echo "exit $rc"
-    [ $ms -lt 5000 ] && echo "within 5 s"
+    [ $ms -lt 30000 ] && echo "within 30 s" # of the 60 that --grace gives
     wait_until 5 none_left && echo "no process left"
     after=$(find out/shards -name '*.h5' | wc -l)
     [ $after -lt 9 ] && echo "not all was done"
