@@ -7,7 +7,8 @@
 # doctor, hole filling by CUDA against the CPU code, our other kernels against libtorch's ops, the demo whole in float32,
 # tf32, float16 and bfloat16, the golden cases in float32 (python3 with h5py; more of them with --oracle, a folder with
 # cases/ and clips/), masks with CUDA graphs and our kernels against those without, the attention proof against the kernels
-# that were launched, a long video for flat memory, and where there are several GPUs jobs on all of them. One log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
+# that were launched, both modes in one engine, a long video for flat memory, and where there are several GPUs jobs on all of
+# them. One log per step and SUMMARY.txt lie in DIR (default out/gpu-check).
 #   --sizes   image sizes that are timed (default 512,1024)
 #   --quick   13 frames of each clip, and 400 frames for 2000
 # Exit code: 0 when no step failed.
@@ -61,6 +62,18 @@ run_demo() { # SIZE OUT ARGS...
         --dtype float32,tf32,float16,bfloat16 --device cuda --workers 1 --out-dir "$to" ${quick:+--max-clip-frames 13} "$@"
 }
 
+# Modes taken by turns in one engine give what each gives alone.
+check_modes() {
+    local to=$out/modes mode
+    rm -rf -- "$to" && mkdir -p "$to" || return
+    for mode in stream offline stream,offline; do
+        "$savbench" run --split-dir data --models edgetam --prompts point --image-size 1024 --checkpoint data/edgetam_shapes.pt \
+            --dtype bfloat16 --mode "$mode" --repeats 3 --repeatable --device cuda --workers 1 --out-dir "$to/$mode" --quiet || return
+        "$savbench" query "$to/$mode" "SELECT DISTINCT video, tag, printf('%.10f', jf) AS jf FROM record" --format csv | sort > "$to/$mode.csv"
+    done
+    sort -u "$to/stream.csv" "$to/offline.csv" | diff - "$to/stream,offline.csv"
+}
+
 # A short run per dtype with the witness loaded, and the proof of that run beside what was launched; eager, since the
 # witness sees neither into graphs nor tells a measurement from a call.
 check_proof() { # DTYPE
@@ -107,6 +120,7 @@ done
 step accuracy "$python" tests/golden/demo_accuracy.py --savbench "$savbench" --device cuda --how together ${quick:+--videos shapes_000004}
 long=200,2000
 [ -z "$quick" ] || long=200,400
+step modes check_modes
 step flat-memory "$python" tests/bench/flat_memory.py --savbench "$savbench" --device cuda --frames "$long"
 step devices bash tests/gpu/devices.sh "$savbench" "$programs" "$out/devices"
 

@@ -13,7 +13,7 @@ n=$(nvidia-smi -L 2> /dev/null | grep -c ^GPU) || :
 rm -rf -- "$folder" && mkdir -p "$folder" && cd "$folder" # PWD tells our processes from others'
 
 run() { # OUT WORKERS
-    "$savbench" run --split-dir "$root/data" --models edgetam,sam2.1_t --prompts point --image-size 1024 --dtype float16,bfloat16 --repeats 8 \
+    "$savbench" run --split-dir "$root/data" --models edgetam,sam2.1_t --prompts point --image-size 1024 --dtype float16,bfloat16 --repeats 4 \
         --checkpoint "edgetam=$root/data/edgetam_shapes.pt" --checkpoint sam2.1_t=seed:1 --device cuda --repeatable --quiet --workers "$2" --out-dir "$1"
 }
 scores() { # OUT

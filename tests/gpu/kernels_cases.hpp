@@ -36,6 +36,7 @@ extern const std::vector<Group> groups;
 
 std::string shape_of(const Tensor &t); // "float16 [1, 2, 3]"
 Tensor on_gpu(at::IntArrayRef sizes, at::ScalarType dtype); // normally distributed
+bool is_hopper(); // compute capability 9.0
 
 void check_preprocess(Report &r);
 void check_patches(Report &r);

@@ -317,7 +317,8 @@ void check_window_attention(Report &r)
   const struct {
     int64_t n, heads, queries, keys, d;
   } shapes[] = {{1024, 1, 64, 64, 96}, {1024, 2, 16, 16, 96}, {25, 4, 196, 196, 96}, {25, 8, 49, 49, 96}, {1024, 2, 64, 64, 56}, {25, 8, 196, 196, 56}, {1024, 2, 64, 64, 72},
-                {16, 8, 256, 256, 72}, {16, 16, 64, 64, 72}, {1024, 2, 16, 64, 96}, {1024, 4, 4, 16, 72}, {3, 2, 17, 33, 56}, {1, 1, 1, 1, 96}, {5, 3, 250, 256, 72}};
+                {16, 8, 256, 256, 72}, {16, 16, 64, 64, 72}, {1024, 2, 16, 64, 96}, {1024, 4, 4, 16, 72}, {3, 2, 17, 33, 56}, {1, 1, 1, 1, 96}, {5, 3, 250, 256, 72}, {1, 8, 196, 196, 72},
+                {1, 4, 256, 256, 96}, {1, 8, 256, 256, 56}};
   for (const auto &s : shapes)
     for (at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
       const std::vector<Tensor> parts = on_gpu({s.n, s.keys, 3, s.heads, s.d}, dtype).unbind(2);
@@ -326,6 +327,8 @@ void check_window_attention(Report &r)
       const auto exact = [](const Tensor &a, const Tensor &b, const Tensor &c) {
         return std::get<0>(at::_scaled_dot_product_attention_math(a.to(at::kFloat), b.to(at::kFloat), c.to(at::kFloat)));
       };
+      if (!kernels::takes_windows(q, k, v) && s.keys > 224 && s.d == 96 && !is_hopper())
+        continue; // GPUs of 8.6, 8.9 and 12.0 lack the shared memory
       r.compare(name + " are taken", at::full({1}, kernels::takes_windows(q, k, v) ? 1.0 : 0.0), at::ones({1}), 0);
       r.compare(name, kernels::window_attention(q, k, v), exact(q, k, v).to(dtype), rounding(dtype));
       const Tensor strange = k.clone();
@@ -339,11 +342,6 @@ void check_window_attention(Report &r)
 
 void check_cross_attention(Report &r)
 {
-  const auto hopper = [] {
-    int major = 0, minor = 1;
-    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
-           cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess && major == 9 && minor == 0;
-  };
   // a full bank of SAM 2 and of EdgeTAM at 1024, several objects, lengths that fill neither a block nor a tile; keys from
   // within longer rows
   const struct {
@@ -355,7 +353,7 @@ void check_cross_attention(Report &r)
                    v = on_gpu({s.objects, 1, s.keys, 64}, dtype);
       const std::string name = "bank " + shape_of(q) + ", " + std::to_string(s.keys) + " keys in " + std::to_string(s.parts) + " parts";
       if (!kernels::takes_cross(q, k, v, s.parts)) {
-        r.compare(name + " are taken on 9.0", at::full({1}, hopper() ? 0.0 : 1.0), at::ones({1}), 0);
+        r.compare(name + " are taken on 9.0", at::full({1}, is_hopper() ? 0.0 : 1.0), at::ones({1}), 0);
         continue;
       }
       Tensor want = at::empty({s.objects, 1, s.queries, 64}, q.options());

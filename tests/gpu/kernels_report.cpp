@@ -40,6 +40,13 @@ std::string shape_of(const Tensor &t)
   return s + "]";
 }
 
+bool is_hopper()
+{
+  int major = 0, minor = 1;
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
+         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess && major == 9 && minor == 0;
+}
+
 Tensor on_gpu(at::IntArrayRef sizes, at::ScalarType dtype) { return at::randn(sizes, at::TensorOptions(at::kCUDA)).to(dtype); }
 
 void Report::judge(const std::string &what, bool good, double difference, const Tensor &of, const std::string &said)

@@ -122,13 +122,7 @@ template <int FOURS> void queue(int fours, unsigned blocks, const Rows &r, cudaS
     queue<FOURS - 1>(fours, blocks, r, stream);
 }
 
-bool fits(vb_cuda_rows rows)
-{
-  if (!rows.dev)
-    return true;
-  const bool known = rows.dtype == VB_FLOAT32 || rows.dtype == VB_TF32 || rows.dtype == VB_FLOAT16 || rows.dtype == VB_BFLOAT16;
-  return known && vb_cuda::aligned(rows.dev, 4 * vb_cuda::size_of(rows.dtype));
-}
+bool fits(const vb_cuda_rows &rows) { return vb_cuda::comes_in_fours(rows.dev, rows.dtype); }
 
 } // namespace
 

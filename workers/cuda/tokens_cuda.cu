@@ -82,13 +82,7 @@ __global__ void __launch_bounds__(THREADS) token_rows(vb_cuda_tokens t, int64_t 
   }
 }
 
-bool fits(const vb_cuda_rows &rows)
-{
-  if (!rows.dev)
-    return true;
-  const bool known = rows.dtype == VB_FLOAT32 || rows.dtype == VB_TF32 || rows.dtype == VB_FLOAT16 || rows.dtype == VB_BFLOAT16;
-  return known && vb_cuda::aligned(rows.dev, 4 * vb_cuda::size_of(rows.dtype));
-}
+bool fits(const vb_cuda_rows &rows) { return vb_cuda::comes_in_fours(rows.dev, rows.dtype); }
 
 } // namespace
 

@@ -149,6 +149,12 @@ void queue_kernel(void (*kernel)(Params...), dim3 blocks, unsigned threads, size
 inline bool aligned(const void *p, size_t bytes) { return (uintptr_t)p % bytes == 0; }
 inline size_t size_of(vb_dtype dtype) { return dtype == VB_FLOAT32 || dtype == VB_TF32 ? 4 : 2; }
 
+// Whether values can be loaded by fours; so can none at all.
+inline bool comes_in_fours(const void *dev, vb_dtype dtype)
+{
+  return !dev || ((dtype == VB_FLOAT32 || dtype == VB_TF32 || dtype == VB_FLOAT16 || dtype == VB_BFLOAT16) && aligned(dev, 4 * size_of(dtype)));
+}
+
 inline vb_status launched(const char *what, vb_err *err)
 {
   const cudaError_t e = cudaGetLastError();

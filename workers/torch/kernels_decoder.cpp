@@ -14,23 +14,9 @@ namespace vb::kernels {
 
 namespace {
 
-vb_cuda_rows rows_of(const Tensor &t) { return t.defined() ? vb_cuda_rows{t.data_ptr(), dtype_of(t)} : vb_cuda_rows{nullptr, VB_FLOAT32}; }
+bool goes_with(const Tensor &t, const Tensor &a) { return !t.defined() || (are_rows(t) && repeats_to(t, a)); }
 
-bool takes(const Tensor &t) { return runs_here(t) && t.is_contiguous() && aligned(t); }
-
-// Whether t's rows, one after the other and again from the first one, go with all of a's: t's sizes are a's last ones.
-bool goes_with(const Tensor &t, const Tensor &a)
-{
-  if (!t.defined())
-    return true;
-  int64_t first = 0;
-  while (first + 1 < t.dim() && t.size(first) == 1)
-    first++;
-  const int64_t n = t.dim() - first;
-  return takes(t) && n <= a.dim() && t.sizes().slice((size_t)first) == a.sizes().slice((size_t)(a.dim() - n));
-}
-
-bool is_parameter(const Tensor &t) { return !t.defined() || (takes(t) && t.scalar_type() == at::kFloat); }
+bool is_parameter(const Tensor &t) { return !t.defined() || (are_rows(t) && t.scalar_type() == at::kFloat); }
 
 } // namespace
 
@@ -40,7 +26,7 @@ Tokens tokens(const Tensor &a, const Tensor &b, const Tensor &pe, const Tensor &
 {
 #ifdef VB_HAVE_KERNELS_CUDA
   const bool exact_sum = !b.defined() || a.scalar_type() == at::kFloat || b.scalar_type() == at::kFloat; // none that is rounded
-  if (a.numel() > 0 && a.size(-1) == VB_CUDA_TOKEN_CHANNELS && takes(a) && goes_with(b, a) && goes_with(pe, a) && is_parameter(weight) && is_parameter(bias) && exact_sum) {
+  if (a.numel() > 0 && a.size(-1) == VB_CUDA_TOKEN_CHANNELS && are_rows(a) && goes_with(b, a) && goes_with(pe, a) && is_parameter(weight) && is_parameter(bias) && exact_sum) {
     const int64_t channels = a.size(-1);
     Tokens to;
     to.whole = at::empty(a.sizes(), a.options().dtype(at::kFloat));

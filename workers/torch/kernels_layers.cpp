@@ -18,21 +18,9 @@ namespace vb::kernels {
 
 namespace {
 
-vb_cuda_rows rows_of(const Tensor &t) { return t.defined() ? vb_cuda_rows{t.data_ptr(), dtype_of(t)} : vb_cuda_rows{nullptr, VB_FLOAT32}; }
-
 bool are_parameters(const Tensor &weight, const Tensor &bias)
 {
   return !weight.defined() || (weight.scalar_type() == at::kFloat && bias.scalar_type() == at::kFloat && are_rows(weight) && are_rows(bias));
-}
-
-// Whether b, or its rows repeated, is of a's sizes.
-bool repeats_to(const Tensor &b, const Tensor &a)
-{
-  int64_t first = 0;
-  while (first + 1 < b.dim() && b.size(first) == 1)
-    first++;
-  const int64_t n = b.dim() - first;
-  return n >= 1 && n <= a.dim() && b.sizes().slice((size_t)first) == a.sizes().slice((size_t)(a.dim() - n));
 }
 
 // What every norm starts from: a + b and the parameters; b_rows is b's own.
