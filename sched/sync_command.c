@@ -37,10 +37,38 @@ enum { N_MORE = sizeof more / sizeof *more };
 /* What is the same for all hosts. Paths are absolute: they are the same on every host. */
 typedef struct {
     const arguments *a;
-    char root[PATH_MAX], list[32]; /* the dataset, and the names of its files within it */
+    char root[PATH_MAX], list[32]; /* the dataset ("": /), and the names of its files within it */
     int n_weights;
     char weights[MAX_WEIGHTS][PATH_MAX];
 } things;
+
+/* The path by which run opens it on a host: from the folder that mpirun starts in, through links, which are not resolved: a
+ * host may have others, or none. But --mkpath cannot pass "." and "..", and ".." is that of the folder where a link leads. */
+static vb_status make_absolute(char out[PATH_MAX], const char *path, vb_err *err)
+{
+    char *here = *path == '/' ? strdup("") : get_current_dir_name(); /* $PWD where that is this folder, as mpirun takes it */
+    char given[2 * PATH_MAX], upper[PATH_MAX], *save = NULL;
+    size_t n = 0;
+
+    if (!here)
+        return vb_fail(err, VB_EIO, "'%.200s': the working folder: %s", path, strerror(errno));
+    snprintf(given, sizeof given, "%s/%s", here, path);
+    free(here);
+    *out = '\0';
+    for (const char *part = strtok_r(given, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+        if (!strcmp(part, "."))
+            continue;
+        if (n + 1 + strlen(part) >= PATH_MAX)
+            return vb_fail(err, VB_EARG, "'%.200s...': the path is too long", path);
+        n += (size_t)sprintf(out + n, "/%s", part);
+        if (strcmp(part, "..") != 0)
+            continue;
+        if (!realpath(out, upper))
+            return vb_fail(err, VB_EIO, "'%.200s': %s", out, strerror(errno));
+        n = (size_t)sprintf(out, "%s", upper[1] ? upper : "");
+    }
+    return VB_OK;
+}
 
 static vb_status find_weights(things *t, vb_err *err)
 {
@@ -62,8 +90,8 @@ static vb_status find_weights(things *t, vb_err *err)
                 return VB_EARG;
             if (!*path || !strncmp(path, "seed:", 5) || t->n_weights == MAX_WEIGHTS)
                 continue;
-            if (!realpath(path, t->weights[t->n_weights]))
-                return vb_fail(err, VB_EIO, "'%s': %s", path, strerror(errno));
+            if (make_absolute(t->weights[t->n_weights], path, err))
+                return VB_EARG;
             for (int k = 0; k < t->n_weights; k++)
                 known = known || !strcmp(t->weights[k], t->weights[t->n_weights]);
             t->n_weights += !known;
@@ -136,6 +164,7 @@ static int common_arguments(const char **args, const things *t)
 
     args[n++] = "rsync";
     args[n++] = "--checksum"; /* sizes and dates say little about a copy that was cut off */
+    args[n++] = "--copy-links"; /* else rsync passes over them, without an error */
     args[n++] = "--times";
     args[n++] = "--itemize-changes";
     args[n++] = "--mkpath";
@@ -217,8 +246,9 @@ int vb_sync_main(int argc, char **argv)
     if (vb_cli_wants_help(argc, argv)) {
         vb_options_help_with(stdout, "sync --hostfile FILE --split-dir DIR [--models LIST] [--apply]",
                              "Compares the split's videos and the models' checkpoints on every host with those here, by content, over ssh and\n"
-                             "rsync, at the same paths; --apply copies. Exit code 1: something is lacking. Options are run's; those that choose\n"
-                             "hosts, dataset and weights matter:",
+                             "rsync, at the same paths; --apply copies. Exit code 1: something is lacking. What is a link here is the file or folder\n"
+                             "that it leads to; on a host a file that is a link counts as lacking, and --apply puts the file in its place. Options are\n"
+                             "run's; those that choose hosts, dataset and weights matter:",
                              more, N_MORE);
         return VB_EXIT_OK;
     }
@@ -229,12 +259,9 @@ int vb_sync_main(int argc, char **argv)
         return vb_cli_fail("sync", &err);
     }
     if (vb_hosts_read(&hosts, a.run.hostfile, &err) ||
-        vb_dataset_open(&d, a.run.split_dir, a.run.split_name, &a.run.limits, &err) || find_weights(&t, &err))
+        vb_dataset_open(&d, a.run.split_dir, a.run.split_name, &a.run.limits, &err) || find_weights(&t, &err) ||
+        make_absolute(t.root, d->root, &err))
         goto out;
-    if (!realpath(d->root, t.root)) {
-        vb_fail(&err, VB_EIO, "'%s': %s", d->root, strerror(errno));
-        goto out;
-    }
     if (write_list(&t, d, &err) == VB_OK)
         code = sync_all(&t, &hosts);
 out:

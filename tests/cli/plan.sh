@@ -67,6 +67,14 @@ printf 'whole\n' >one
 sync --hostfile one --models edgetam,edgetam_mask,sam2_t,sam2_s --weights-dir weights --checkpoint sam2_t=seed:1 --checkpoint sam2_s=weights/other.pt --rsh 'ssh -p 9'
 sync --hostfile one --models edgetam --weights-dir weights --apply
 grep -c -- '--dry-run.*-e ssh -p 9 ' rsync.log
+# By the paths that run opens on a host: links are followed, not resolved; only what ".." is asked of is.
+mkdir -p store/splits/sub
+ln -s ../../data store/splits/linked
+ln -s store/splits/sub deep
+ln -s ../../weights/edgetam.pt store/splits/linked.pt
+: >rsync.log
+sync --hostfile one --split-dir ./store//splits/linked --models edgetam --checkpoint edgetam=deep/../linked.pt
+sed "s|$PWD|.|g; s|.* --copy-links |--copy-links |; s|-e.*=[^ ]*||" rsync.log
 sync --hostfile one --models sam2_l --weights-dir weights
 sync --hostfile one --models edgetam --checkpoint edgetam=nothing.pt
 sync --hostfile one --models no_model

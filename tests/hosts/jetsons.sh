@@ -15,6 +15,16 @@ echo "exit $rc"
 on orin1 "$BIN/savbench sync --hostfile hosts --split-dir data --rsh '$AGENT' --apply >/dev/null; echo copied"
 on orin1 "$BIN/savbench sync --hostfile hosts --split-dir data --rsh '$AGENT'"
 
+echo "a farm of links, behind a link:"
+for host in orin1 orin2; do
+    on $host "printf 'orin1 slots=1\norin2 slots=1\n' >two"
+done
+on orin1 "mkdir disk; cp -rs \$PWD/data disk/farm; ln -s disk/farm linked"
+farm="$BIN/savbench sync --hostfile two --split-dir linked --rsh '$AGENT'"
+on orin1 "$farm | tail -1; $farm --apply | tail -1; $farm"
+on orin1 "$BIN/savbench run --hostfile two --split-dir linked --models stub --prompts box --image-size 256 --out-dir linked_out" 2>err.txt | sed -n 1p
+grep -c 'are not those of orin1' err.txt || :
+
 echo "a wrong dataset:"
 on orin4 "sh -c 'echo x >>data/JPEGImages_24fps/v064/00003.jpg'"
 on orin1 "$run" 2>err.txt >out.txt || echo "run failed"
