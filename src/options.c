@@ -2,6 +2,7 @@
  * anywhere else. */
 #include "options.h"
 
+#include "checkpoint.h"
 #include "cli.h"
 #include "json_whole.h"
 #include "memory_estimate.h"
@@ -291,11 +292,6 @@ static vb_status split_checkpoint(const vb_model_info **model, const char **file
     return VB_OK;
 }
 
-static bool is_seed(const char *file)
-{
-    return !strncmp(file, "seed:", 5);
-}
-
 static bool one_model_has_weights(const vb_options *o)
 {
     const char *first = NULL;
@@ -316,11 +312,13 @@ static vb_status check_checkpoints(const vb_options *o, vb_err *err)
 {
     const vb_model_info *model;
     const char *file;
+    uint64_t seed;
+    bool seeded;
 
     for (int i = 0; i < o->n_checkpoints; i++) {
-        if (split_checkpoint(&model, &file, o->checkpoints[i], err))
+        if (split_checkpoint(&model, &file, o->checkpoints[i], err) || vb_seed_parse(&seeded, &seed, file, err))
             return VB_EARG;
-        if (!model && !is_seed(file) && !one_model_has_weights(o))
+        if (!model && !seeded && !one_model_has_weights(o))
             return vb_fail(err, VB_EARG, "--checkpoint %.160s: several models run; say whose weights it holds: --checkpoint MODEL=FILE", file);
     }
     return VB_OK;
@@ -479,6 +477,8 @@ vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const
 {
     const vb_model_info *m = vb_model_info_find(model);
     const char *found = NULL, *dir = o->weights_dir ? o->weights_dir : "checkpoints";
+    uint64_t seed;
+    bool seeded;
 
     if (!m)
         return vb_fail(err, VB_EARG, "unknown model '%s'", model);
@@ -499,15 +499,9 @@ vb_status vb_options_checkpoint(char *path, size_t n, const vb_options *o, const
         snprintf(path, n, "%s", found);
     else
         snprintf(path, n, "%s/%s", dir, m->checkpoint);
-    if (is_seed(path)) {
-        char *end;
-
-        strtoull(path + 5, &end, 10);
-        if (!path[5] || *end)
-            return vb_fail(err, VB_EARG, "checkpoint '%s': after 'seed:' comes a whole number", path);
-        return VB_OK;
-    }
-    if (access(path, R_OK))
+    if (vb_seed_parse(&seeded, &seed, path, err))
+        return VB_EARG;
+    if (!seeded && access(path, R_OK))
         return vb_fail(err, VB_EARG, "no checkpoint for %s: '%s' cannot be read; give --checkpoint %s=FILE, or --weights-dir DIR with the official %s in it", m->name, path, m->name, m->checkpoint);
     return VB_OK;
 }

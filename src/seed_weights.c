@@ -155,7 +155,7 @@ vb_status vb_seed_parse(bool *is_seed, uint64_t *seed, const char *s, vb_err *er
     errno = 0;
     *seed = strtoull(s + 5, &end, 10);
     if (errno || s[5] < '0' || s[5] > '9' || *end)
-        return vb_fail(err, VB_EARG, "checkpoint '%.200s': a seed is a number from 0 to %" PRIu64 ", as in seed:1", s,
+        return vb_fail(err, VB_EARG, "--checkpoint %.200s: a seed is a number from 0 to %" PRIu64 ", as in seed:1", s,
                        UINT64_MAX);
     return VB_OK;
 }

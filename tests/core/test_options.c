@@ -102,6 +102,9 @@ static void what_cannot_be_is_named(void **state)
     refuses("--split-dir D --models sam9*", "sam9*");
     refuses("--split-dir D --models stub* --image-size 64", "stub*");
     refuses("--split-dir D --models stub --checkpoint sam9=FILE", "sam9");
+    refuses("--split-dir D --models stub --checkpoint seed:", "--checkpoint seed:");
+    refuses("--split-dir D --models stub --checkpoint seed:-1", "--checkpoint seed:-1");
+    refuses("--split-dir D --models stub --checkpoint edgetam=seed:18446744073709551616", "--checkpoint seed:18446744073709551616");
 }
 
 static void expands(const char *line, const char *names)
