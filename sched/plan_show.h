@@ -17,7 +17,7 @@ typedef struct {
 } vb_findings;
 
 void vb_plan_print_text(const vb_findings *f);
-vb_status vb_plan_print_json(const vb_findings *f, vb_err *err); /* VB_ENOMEM */
+vb_status vb_plan_print_json(const vb_findings *f, vb_err *err); /* VB_ENOMEM: also what is no UTF-8; nothing is printed then */
 
 /* A setup's checkpoint, also where it is missing: then problem says what to do, else it is "". */
 void vb_plan_checkpoint(char path[PATH_MAX], vb_err *problem, const vb_options *o, const vb_setup *s);

@@ -31,6 +31,10 @@ for speed in 4e-4 4e-5 4e-6; do # hours with as many digits as they are worth
     "$BIN/savbench" plan --split-dir data --models edgetam --image-size 256 --repeats 9 --out-dir none --speed $speed | sed -n 's/^hours: \([^ ]*\) .*/\1/p'
 done
 "$BIN/savbench" plan --split-dir data --models 'edgetam_mask,stub' --prompts box --json | grep -A 3 '"word"'
+latin=$(printf 'weights/z\374rich.pt') # no UTF-8: JSON cannot have it
+: >"$latin"
+code plan --models edgetam --checkpoint "$latin" --out-dir none --json
+grep -ao 'rich.pt. cannot be written as JSON' log
 
 # What each rank would get.
 devices() { "$BIN/savbench" devices --device cpu "$@" 2>said | sed 's/ *\(CPU\|cpu\).*/ CPU/; s/^\( *[0-9]* \) [^ ]* */\1 HOST /'; }
