@@ -72,8 +72,8 @@ vb_status vb_checkpoint_check(const vb_checkpoint *c, const vb_tensor_spec *spec
 /* "seed:N" in place of a path: true and *seed when s starts with "seed:"; VB_EARG when N is no number of 64 bits. */
 vb_status vb_seed_parse(bool *is_seed, uint64_t *seed, const char *s, vb_err *err);
 
-/* Writes the value of a tensor by the seeded rule of its key (oracle README 1; rules compiled in from
- * src/weights_rules.h). out is [product of shape] float32. VB_EARG: no rule matches the key; VB_ESHAPE. */
+/* Writes the value of a tensor by the seeded rule of its key (src/weights_rules.h; the arithmetic is in seed_weights.c).
+ * out is [product of shape] float32. VB_EARG: no rule matches the key; VB_ESHAPE. */
 vb_status vb_seed_weights(float *out, const char *key, const int64_t *shape, int ndim, uint64_t seed, vb_err *err);
 
 /* `savbench inspect FILE`: kind, keys, shapes, dtypes, SHA-256; json as one JSON object. */

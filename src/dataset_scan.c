@@ -131,7 +131,6 @@ static vb_status scan_frames(vb_video *v, const vb_dataset *d, vb_err *err)
 {
     char path[PATH_MAX];
     numbered f;
-    vb_jpeg *jpeg = NULL;
     vb_err fault;
     vb_status st;
 
@@ -146,18 +145,15 @@ static vb_status scan_frames(vb_video *v, const vb_dataset *d, vb_err *err)
     for (int i = 0; i < v->n_frames; i++)
         if (v->frames[i] != i)
             return vb_fail(err, VB_EFORMAT, "video '%s': frame %d is missing ('%s/%0*d.jpg')", v->name, i, path, f.digits, i);
-    if ((st = vb_jpeg_create(&jpeg, err)))
-        return st;
     for (int i = 0; i < v->n_frames && st == VB_OK; i++) {
         int h, w;
 
         vb_video_frame_path(path, sizeof path, d, v, v->frames[i]);
-        if ((st = vb_jpeg_size(jpeg, path, &h, &w, &fault)))
+        if ((st = vb_jpeg_size(path, &h, &w, &fault)))
             in_video(v, st, &fault, err);
         else
             st = check_size(v, h, w, path, err);
     }
-    vb_jpeg_free(jpeg);
     return st;
 }
 

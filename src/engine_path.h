@@ -1,4 +1,5 @@
-/* Where savbench-engine lies: $SAVBENCH_ENGINE, beside this program, or in ../libexec/savbench from it. */
+/* Where savbench-engine lies: $SAVBENCH_ENGINE; for a package the user's own, by `savbench build-engine`; beside this program, or in
+ * ../libexec/savbench from it. */
 #ifndef VB_ENGINE_PATH_H
 #define VB_ENGINE_PATH_H
 

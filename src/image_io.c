@@ -161,13 +161,12 @@ static vb_status check_size(int h, int w, const char *path, vb_err *err)
     return VB_OK;
 }
 
-vb_status vb_jpeg_size(vb_jpeg *j, const char *path, int *h, int *w, vb_err *err)
+vb_status vb_jpeg_size(const char *path, int *h, int *w, vb_err *err)
 {
     int fd, components = 0;
     size_t size;
     vb_status st;
 
-    (void)j; /* the header needs no decoder: the marker that holds the size is read alone */
     if ((st = vb_file_open(&fd, &size, path, err)))
         return st;
     st = read_frame_header(fd, h, w, &components, path, err);

@@ -26,10 +26,10 @@ void vb_image_deinit(vb_image *im);
 typedef struct vb_jpeg vb_jpeg;
 vb_status vb_jpeg_create(vb_jpeg **out, vb_err *err);
 void vb_jpeg_free(vb_jpeg *j);
-vb_status vb_jpeg_size(vb_jpeg *j, const char *path, int *h, int *w, vb_err *err); /* header only */
 vb_status vb_jpeg_decode(vb_jpeg *j, const char *path, vb_image *im, vb_err *err);
 /* A truncated or corrupt file is VB_EFORMAT, also where libjpeg would only warn. Grey becomes RGB as Pillow's
  * convert("RGB") makes it; CMYK is refused. EXIF orientation is not applied, as in upstream's loader. */
+vb_status vb_jpeg_size(const char *path, int *h, int *w, vb_err *err); /* header only, which needs no decoder */
 
 /* Header only; refuses by it what the readers below would refuse: colour, 16 bits, alpha. */
 vb_status vb_png_size(const char *path, int *h, int *w, vb_err *err);

@@ -155,8 +155,6 @@ void vb_nvml_close(vb_nvml *n)
     free(n);
 }
 
-int vb_nvml_count(const vb_nvml *n) { return n->n; }
-
 int vb_nvml_find(const vb_nvml *n, const char *pci)
 {
     unsigned domain, bus, device;

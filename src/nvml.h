@@ -43,7 +43,6 @@ void vb_throttle_text(char *buf, size_t n, int64_t bits);
 /* SAVBENCH_NVML of the environment names another library file. VB_EIO says what was not found. */
 vb_status vb_nvml_open(vb_nvml **out, vb_err *err);
 void vb_nvml_close(vb_nvml *n); /* takes NULL */
-int vb_nvml_count(const vb_nvml *n);
 /* The device of a PCI id ("0000:65:00.0", domain in 4 or 8 digits); -1: none. */
 int vb_nvml_find(const vb_nvml *n, const char *pci);
 void vb_nvml_describe(vb_nvml_facts *out, const vb_nvml *n, int device);

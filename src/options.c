@@ -114,11 +114,6 @@ vb_status vb_objects_parse(int *out, const char *value, vb_err *err)
     return word(out, "objects", objects_words, (int)(sizeof objects_words / sizeof *objects_words), value, err);
 }
 
-const char *vb_objects_name(vb_objects o)
-{
-    return objects_words[o];
-}
-
 int vb_options_batch(const vb_options *o, bool cuda, int n_objects)
 {
     int batch = o->objects == VB_OBJECTS_SEPARATE ? 1 : o->max_batch > 0 ? o->max_batch : vb_default_batch(cuda);

@@ -79,7 +79,6 @@ void vb_options_help_with(FILE *to, const char *usage, const char *about, const 
 /* The words of --postprocess and --objects, for a table of another command; *out is an int of the enumeration. */
 vb_status vb_postprocess_parse(int *out, const char *value, vb_err *err);
 vb_status vb_objects_parse(int *out, const char *value, vb_err *err);
-const char *vb_objects_name(vb_objects o);
 
 /* Objects in one pass that the options ask for on a device, of n_objects in the video. */
 int vb_options_batch(const vb_options *o, bool cuda, int n_objects);

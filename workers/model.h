@@ -75,7 +75,8 @@ typedef struct {
 } vb_probe;
 
 typedef struct {
-    int n_frames; /* the model knows it: pointer count and encoding depend on it (oracle README 5.14) */
+    int n_frames; /* the model knows it: SAM 2 attends to at most N = min(n_frames, 16) object pointers and encodes their
+                     ages in parts of N - 1 */
     int h, w;     /* video pixels */
     int n_objects;
     const vb_track_object *objects; /* borrowed until end */

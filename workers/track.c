@@ -229,15 +229,11 @@ static vb_status make_order(vb_track *t, vb_err *err)
 static vb_status check_objects(vb_track *t, vb_err *err)
 {
     char path[PATH_MAX];
-    vb_jpeg *jpeg;
     int first = INT_MAX;
-    vb_status st = vb_jpeg_create(&jpeg, err);
+    vb_status st;
 
-    if (st)
-        return st;
     file_path(t, t->order[0], path, sizeof path);
-    st = vb_jpeg_size(jpeg, path, &t->h, &t->w, err);
-    vb_jpeg_free(jpeg);
+    st = vb_jpeg_size(path, &t->h, &t->w, err);
     for (int i = 0; i < t->n_objects && st == VB_OK; i++) {
         const vb_prompt *p = &t->tracked[i].prompt;
 

@@ -22,7 +22,7 @@ static void pillow_case(char *line)
     assert_int_equal(sscanf(line, "%127s %d %d %64s", file, &h, &w, hash), 4);
     snprintf(path, sizeof path, "%s/%s", VB_TEST_DIR, file);
     ok(vb_jpeg_create(&j, &ok_err));
-    ok(vb_jpeg_size(j, path, &seen_h, &seen_w, &ok_err));
+    ok(vb_jpeg_size(path, &seen_h, &seen_w, &ok_err));
     assert_int_equal(seen_h, h);
     assert_int_equal(seen_w, w);
     ok(vb_jpeg_decode(j, path, &im, &ok_err));
@@ -57,7 +57,7 @@ static void truncated_jpeg(const char *source)
         if (vb_jpeg_decode(j, path, &im, &err) != VB_EFORMAT)
             fail_msg("%s cut at %zu of %zu was taken", source, k, n);
         assert_says(&err, path, NULL);
-        if (vb_jpeg_size(j, path, &h, &w, &err) != VB_OK)
+        if (vb_jpeg_size(path, &h, &w, &err) != VB_OK)
             assert_int_equal(err.code, VB_EFORMAT);
     }
     ok(vb_jpeg_decode(j, source, &im, &ok_err));
@@ -102,7 +102,7 @@ static void damaged_files_do_not_crash(void **state)
             write_file(path, data, n);
             free(data);
             if (s < 2) {
-                (void)vb_jpeg_size(j, path, &h, &w, NULL);
+                (void)vb_jpeg_size(path, &h, &w, NULL);
                 st = vb_jpeg_decode(j, path, &im, NULL);
             } else {
                 (void)vb_png_size(path, &h, &w, NULL);
@@ -129,16 +129,16 @@ static void jpeg_that_is_none(void **state)
     ok(vb_jpeg_create(&j, &ok_err));
     assert_int_equal(vb_jpeg_decode(j, FIXTURES "/cmyk.jpg", &im, &err), VB_EFORMAT);
     assert_says(&err, "cmyk.jpg", "CMYK", NULL);
-    assert_int_equal(vb_jpeg_size(j, FIXTURES "/cmyk.jpg", &h, &w, &err), VB_EFORMAT);
-    assert_int_equal(vb_jpeg_size(j, FIXTURES "/grey.png", &h, &w, &err), VB_EFORMAT);
+    assert_int_equal(vb_jpeg_size(FIXTURES "/cmyk.jpg", &h, &w, &err), VB_EFORMAT);
+    assert_int_equal(vb_jpeg_size(FIXTURES "/grey.png", &h, &w, &err), VB_EFORMAT);
     assert_int_equal(vb_jpeg_decode(j, FIXTURES "/grey.png", &im, &err), VB_EFORMAT);
     in_scratch(path, "huge.jpg");
     write_file(path, huge, sizeof huge);
-    assert_int_equal(vb_jpeg_size(j, path, &h, &w, &err), VB_EFORMAT);
+    assert_int_equal(vb_jpeg_size(path, &h, &w, &err), VB_EFORMAT);
     assert_says(&err, "65535 x 65535", NULL);
     assert_int_equal(vb_jpeg_decode(j, path, &im, &err), VB_EFORMAT);
     write_file(path, endless, sizeof endless);
-    assert_int_equal(vb_jpeg_size(j, path, &h, &w, &err), VB_EFORMAT);
+    assert_int_equal(vb_jpeg_size(path, &h, &w, &err), VB_EFORMAT);
     assert_int_equal(vb_jpeg_decode(j, scratch, &im, &err), VB_EIO); /* a folder */
     assert_int_equal(vb_jpeg_decode(j, "/no/such.jpg", &im, &err), VB_EIO);
     assert_says(&err, "/no/such.jpg", NULL);

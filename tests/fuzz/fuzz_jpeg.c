@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!j)
         fuzz_hold(vb_jpeg_create(&j, &err) == VB_OK, "a decoder");
     fd = as_path(path, data, size);
-    const int sized = fuzz_took(vb_jpeg_size(j, path, &h, &w, &err), &err);
+    const int sized = fuzz_took(vb_jpeg_size(path, &h, &w, &err), &err);
     if (!sized || (int64_t)h * w <= 1 << 22) {
         if (fuzz_took(vb_jpeg_decode(j, path, &im, &err), &err)) {
             volatile uint8_t last = im.rgb[(size_t)im.h * (size_t)im.w * 3 - 1];
