@@ -1,49 +1,20 @@
-/* Plan; see plan.h. Order within a block: Fisher-Yates on splitmix64. */
+/* Plan; see plan.h. */
 #include "plan.h"
 
 #include "cost.h"
+#include "random.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t splitmix64(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static uint64_t fnv1a(uint64_t h, const void *data, size_t n)
-{
-    const uint8_t *p = data;
-
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ p[i]) * 0x100000001b3u;
-    return h;
-}
-
 static uint64_t block_seed(uint64_t seed, const char *video, const vb_setup *s)
 {
-    uint64_t h = fnv1a(0xcbf29ce484222325u, video, strlen(video) + 1);
+    uint64_t h = vb_fnv1a(VB_FNV1A_START, video, strlen(video) + 1);
     int32_t numbers[2] = {(int32_t)s->prompt, s->image_size};
 
-    h = fnv1a(h, s->model, strlen(s->model) + 1);
-    h = fnv1a(h, numbers, sizeof numbers);
-    return h ^ splitmix64(&seed);
-}
-
-static void shuffle(vb_trial_key *t, int n, uint64_t seed)
-{
-    for (int i = n - 1; i > 0; i--) {
-        /* The modulo's bias is below 2^-47 for VB_BLOCK_MAX_TRIALS. */
-        int j = (int)(splitmix64(&seed) % (uint64_t)(i + 1));
-        vb_trial_key k = t[i];
-
-        t[i] = t[j];
-        t[j] = k;
-    }
+    h = vb_fnv1a(h, s->model, strlen(s->model) + 1);
+    h = vb_fnv1a(h, numbers, sizeof numbers);
+    return h ^ vb_splitmix64(&seed);
 }
 
 vb_status vb_block_make(vb_block *out, const vb_options *o, const char *video, const vb_setup *setup, vb_err *err)
@@ -71,7 +42,7 @@ vb_status vb_block_make(vb_block *out, const vb_options *o, const char *video, c
                     t->variant = (vb_variant){*setup, o->dtypes[d], o->banks[b], o->modes[m]};
                     t->repetition = r;
                 }
-    shuffle(out->trials, out->n_trials, block_seed(o->seed, video, setup));
+    vb_shuffle(out->trials, out->n_trials, sizeof *out->trials, block_seed(o->seed, video, setup));
     return VB_OK;
 }
 

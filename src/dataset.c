@@ -3,6 +3,7 @@
 
 #include "hash.h"
 #include "listing.h"
+#include "random.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -180,27 +181,6 @@ static vb_status find_split(char *path, size_t n, const char *root, const char *
     return VB_OK;
 }
 
-static uint64_t next_random(uint64_t *state) /* SplitMix64 */
-{
-    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static void shuffle(name_list *l, uint64_t seed)
-{
-    for (int i = l->n - 1; i > 0; i--) {
-        const int j = (int)(next_random(&seed) % (uint64_t)(i + 1));
-        char swap[VB_NAME_MAX];
-
-        memcpy(swap, l->names[i], sizeof swap);
-        memcpy(l->names[i], l->names[j], sizeof swap);
-        memcpy(l->names[j], swap, sizeof swap);
-    }
-}
-
 static vb_status require_folder(const char *path, const char *what, vb_err *err)
 {
     struct stat s;
@@ -243,7 +223,7 @@ vb_status vb_dataset_open(vb_dataset **out, const char *root, const char *split_
         (st = list[0] ? read_split(&l, list, err) : list_folders(&l, d->frames_dir, err)))
         goto out;
     if (d->limits.shuffle)
-        shuffle(&l, d->limits.seed);
+        vb_shuffle(l.names, l.n, sizeof *l.names, d->limits.seed);
     d->names = l.names;
     d->n_videos = d->limits.limit_videos && d->limits.limit_videos < l.n ? d->limits.limit_videos : l.n;
     l.names = NULL;

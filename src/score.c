@@ -4,6 +4,7 @@
 
 #include "listing.h"
 #include "score_object.h"
+#include "timing.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,7 +13,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FAULTS_SHOWN = 20, THREADS_MAX = 1024 };
@@ -360,17 +360,9 @@ static vb_status summarize(vb_score_summary *s, const job_list *l, FILE *log, vb
     return VB_OK;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 vb_status vb_score_folders(const vb_score_options *opt, FILE *log, vb_score_summary *out, vb_err *err)
 {
-    const double start_s = now_s();
+    const double start_ms = vb_now_ms();
     job_list l = {.score_ends = opt->score_ends, .show_progress = log && !opt->quiet && isatty(STDERR_FILENO)};
     char *csv = opt->csv_path ? strdup(opt->csv_path) : join(opt->pred_root, "results.csv");
     vb_status st;
@@ -386,7 +378,7 @@ vb_status vb_score_folders(const vb_score_options *opt, FILE *log, vb_score_summ
     run_jobs(&l, opt->threads);
     if ((st = report_faults(&l, log, err)) || (st = summarize(out, &l, log, err)))
         goto out;
-    out->seconds = now_s() - start_s;
+    out->seconds = (vb_now_ms() - start_ms) / 1e3;
     if (log && !opt->quiet) {
         vb_score_print(log, out, ' ');
         fprintf(log, "\nSummary:\nGlobal score: J&F: %.1f J: %.1f F: %.1f\n", out->jf * 100, out->j * 100, out->f * 100);

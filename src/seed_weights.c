@@ -1,7 +1,7 @@
 /* Weights from a seed: what stands in for a checkpoint in goldens, demos and benchmarks.
  *
  * The value of an element follows from its key, its row-major index, the seed and the key's rule alone:
- *   u(i)   output i of a SplitMix64 stream that starts at FNV-1a(key) ^ mix(seed + G), as a number in [-1, 1)
+ *   u(i)   output i of a SplitMix64 stream that starts at FNV-1a(key) ^ output 0 of the seed's own stream, as a number in [-1, 1)
  *   const  c0
  *   unif   c0 + gain * u(i)
  *   absu   c0 + gain * |u(i)|
@@ -14,6 +14,7 @@
 #include "seed_weights.h"
 
 #include "checkpoint.h"
+#include "random.h"
 #include "weights_rules.h"
 
 #include <errno.h>
@@ -23,25 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GOLDEN 0x9E3779B97F4A7C15u
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return z ^ z >> 31;
-}
-
 uint64_t vb_seed_base(const char *key, uint64_t seed)
 {
-    uint64_t h = 0xCBF29CE484222325u;
-
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 0x100000001B3u;
-    return h ^ mix(seed + GOLDEN);
+    return vb_fnv1a(VB_FNV1A_START, key, strlen(key)) ^ vb_splitmix64(&seed);
 }
 
-uint64_t vb_seed_bits(uint64_t base, uint64_t i) { return mix(base + (i + 1) * GOLDEN); }
+uint64_t vb_seed_bits(uint64_t base, uint64_t i)
+{
+    uint64_t state = base + i * VB_SPLITMIX64_STEP;
+
+    return vb_splitmix64(&state);
+}
 
 static double unit(uint64_t base, uint64_t i) { return (double)(int64_t)(vb_seed_bits(base, i) >> 40) * 0x1p-23 - 1.0; }
 

@@ -1,24 +1,20 @@
 /* Which GPUs this process may use; see visible.h. */
 #include "visible.h"
 
+#include "random.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MAX_GPUS = 64 };
 
-static uint64_t fnv1a(uint64_t h, const char *s)
-{
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-    return h;
-}
-
 uint64_t vb_visible_devices_key(void)
 {
-    const char *listed = getenv("CUDA_VISIBLE_DEVICES");
-    uint64_t key = fnv1a(0xcbf29ce484222325u, listed ? listed : "all");
+    const char *set = getenv("CUDA_VISIBLE_DEVICES"), *listed = set ? set : "all";
+    uint64_t key = vb_fnv1a(VB_FNV1A_START, listed, strlen(listed));
 
     for (int i = 0; i < MAX_GPUS; i++) {
         char path[32];
@@ -28,7 +24,7 @@ uint64_t vb_visible_devices_key(void)
         if ((fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
             continue;
         close(fd);
-        key = fnv1a(key, path);
+        key = vb_fnv1a(key, path, strlen(path));
     }
     return key;
 }

@@ -218,6 +218,8 @@ static void limits_and_seeded_order(void **state)
         vb_dataset_free(d);
     }
     assert_memory_equal(names[0], names[1], sizeof names[0]); /* the seed decides */
+    snprintf(path, sizeof path, "%.9s %.9s %.9s", names[0][0], names[0][1], names[0][2]);
+    assert_string_equal(path, "v11 v02 v16"); /* of every version: the records of earlier ones are of these videos */
     limits.seed = 2;
     d = open_all(&limits);
     moved = memcmp(names[0], d->names, sizeof names[0]);
