@@ -1,9 +1,9 @@
 /* mpirun's command line; see launch.h. */
 #include "launch.h"
 
+#include "engine_path.h"
 #include "host_probe.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +72,6 @@ static vb_status use_hosts(vb_launch *l, int *engines, const vb_options *o, bool
 
 vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **argv, bool ask, vb_err *err)
 {
-    ssize_t length = readlink("/proc/self/exe", l->self, sizeof l->self - 1);
     int n = 0, workers = 0;
     vb_status st;
 
@@ -81,10 +80,8 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
     l->lost[0] = l->network[0] = '\0';
     if (!find_mpirun(l->mpirun))
         return vb_fail(err, VB_EARG, "mpirun is not in PATH: install Open MPI (Debian, Ubuntu: apt-get install openmpi-bin)");
-    if (length <= 0)
-        return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
-    l->self[length] = '\0';
-    if ((st = o->hostfile ? use_hosts(l, &workers, o, ask, err) : vb_hosts_engines(&workers, o, err)))
+    if ((st = vb_program_path(l->self, err)) ||
+        (st = o->hostfile ? use_hosts(l, &workers, o, ask, err) : vb_hosts_engines(&workers, o, err)))
         return st;
     if (o->workers && !l->lost[0]) /* else as many as are left */
         workers = o->workers;

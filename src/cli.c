@@ -1,8 +1,6 @@
 /* Command lines by table; see cli.h. */
 #include "cli.h"
 
-#include "json_whole.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -219,29 +217,6 @@ vb_status vb_cli_record(json_t **out, const vb_opt *opts, size_t n, const void *
         }
     }
     return VB_OK;
-}
-
-vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, const char *earlier, vb_err *err)
-{
-    json_t *then = json_loads(earlier, JSON_REJECT_DUPLICATES, NULL), *now = NULL;
-    vb_status st = then ? vb_cli_record(&now, opts, n, options, err)
-                        : vb_fail(err, VB_EFORMAT, "the options that this results folder was begun with cannot be read: out of memory, or the record is damaged");
-
-    for (size_t i = 0; i < n && st == VB_OK; i++) {
-        const json_t *a = json_object_get(then, opts[i].name), *b = json_object_get(now, opts[i].name);
-
-        if (opts[i].fixed && a && b && !json_equal(a, b)) {
-            char *was = vb_json_whole(a, JSON_ENCODE_ANY), *is = vb_json_whole(b, JSON_ENCODE_ANY);
-
-            st = vb_fail(err, VB_EARG, "--%s was %.80s when this results folder was begun and is %.80s now: "
-                         "results would not compare; use another --out-dir", opts[i].name, was ? was : "?", is ? is : "?");
-            free(was);
-            free(is);
-        }
-    }
-    json_decref(then);
-    json_decref(now);
-    return st;
 }
 
 int vb_cli_fail(const char *command, const vb_err *err)

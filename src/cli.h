@@ -61,9 +61,6 @@ json_t *vb_cli_words(const char *const *words, int n);
 /* The record: a JSON object of every option by canonical name. */
 vb_status vb_cli_record(json_t **out, const vb_opt *opts, size_t n, const void *options, vb_err *err);
 
-/* VB_EARG when a fixed option differs from an earlier record (JSON text of vb_cli_record); names the first one. */
-vb_status vb_cli_same_fixed(const vb_opt *opts, size_t n, const void *options, const char *earlier, vb_err *err);
-
 /* Prints "savbench COMMAND: message" to stderr and returns the exit code for the error's kind. */
 int vb_cli_fail(const char *command, const vb_err *err);
 

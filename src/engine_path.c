@@ -1,12 +1,22 @@
-/* The engine's executable; see engine_path.h. */
+/* Where the programs lie; see engine_path.h. */
 #include "engine_path.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+vb_status vb_program_path(char path[PATH_MAX], vb_err *err)
+{
+    const ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+    if (n <= 0)
+        return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
+    path[n] = '\0';
+    return VB_OK;
+}
 
 /* The engine that `savbench build-engine` made for this user; a package's own one has the stub model alone. */
 static bool own_engine(char *path, size_t n)
@@ -30,7 +40,6 @@ vb_status vb_engine_path(char *path, size_t n, vb_err *err)
     static const char *const places[] = {"savbench-engine", "../libexec/savbench/savbench-engine"};
     const char *told = getenv("SAVBENCH_ENGINE");
     char self[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
 
     if (told && *told) {
         snprintf(path, n, "%s", told);
@@ -40,9 +49,8 @@ vb_status vb_engine_path(char *path, size_t n, vb_err *err)
     }
     if (own_engine(path, n))
         return VB_OK;
-    if (len <= 0)
+    if (vb_program_path(self, NULL))
         return vb_fail(err, VB_EIO, "/proc/self/exe cannot be read: set SAVBENCH_ENGINE to savbench-engine's path");
-    self[len] = '\0';
     *strrchr(self, '/') = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if ((size_t)snprintf(path, n, "%s/%s", self, places[i]) < n && !access(path, X_OK))

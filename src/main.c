@@ -95,14 +95,13 @@ static int engine_main(int argc, char **argv)
 static int build_engine_main(int argc, char **argv)
 {
     char self[PATH_MAX], path[PATH_MAX + 64], *args[argc + 2];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     vb_err err;
 
-    self[n > 0 ? n : 0] = '\0';
-    if (n > 0)
-        *strrchr(self, '/') = '\0';
+    if (vb_program_path(self, &err))
+        return vb_cli_fail(argv[0], &err);
+    *strrchr(self, '/') = '\0';
     snprintf(path, sizeof path, "%s/../share/savbench/build_engine.sh", self);
-    if (n <= 0 || access(path, R_OK)) {
+    if (access(path, R_OK)) {
         vb_fail(&err, VB_EARG, "this build has its engine beside it; with another torch build anew (README.md, \"Which torch\")");
         return vb_cli_fail(argv[0], &err);
     }

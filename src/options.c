@@ -441,28 +441,51 @@ vb_status vb_options_json(char **out, const vb_options *o, vb_err *err)
     return st || *out ? st : vb_fail(err, VB_ENOMEM, "the record of options");
 }
 
+/* The first fixed option that differs between two records, and both its values; NULL: none. */
+static const vb_opt *differing(char was[81], char is[81], const json_t *a, const json_t *b, bool of_one_folder)
+{
+    for (size_t i = 0; i < table_n; i++) {
+        const json_t *x = json_object_get(a, table[i].name), *y = json_object_get(b, table[i].name);
+        char *then, *now;
+
+        if (!table[i].fixed || !x || !y || json_equal(x, y) || (!of_one_folder && !strcmp(table[i].name, "slice")))
+            continue;
+        then = vb_json_whole(x, JSON_ENCODE_ANY);
+        now = vb_json_whole(y, JSON_ENCODE_ANY);
+        snprintf(was, 81, "%s", then ? then : "?");
+        snprintf(is, 81, "%s", now ? now : "?");
+        free(then);
+        free(now);
+        return &table[i];
+    }
+    return NULL;
+}
+
 vb_status vb_options_same_fixed(const vb_options *o, const char *earlier, vb_err *err)
 {
-    return vb_cli_same_fixed(table, table_n, o, earlier, err);
+    json_t *then = json_loads(earlier, JSON_REJECT_DUPLICATES, NULL), *now = NULL;
+    vb_status st = then ? vb_cli_record(&now, table, table_n, o, err)
+                        : vb_fail(err, VB_EFORMAT, "the options that this results folder was begun with cannot be read: out of memory, or the record is damaged");
+    char was[81], is[81];
+    const vb_opt *other = st ? NULL : differing(was, is, then, now, true);
+
+    if (other)
+        st = vb_fail(err, VB_EARG, "--%s was %s when this results folder was begun and is %s now: results would not compare; use another --out-dir",
+                     other->name, was, is);
+    json_decref(then);
+    json_decref(now);
+    return st;
 }
 
 vb_status vb_options_same_fixed_records(const char *a, const char *b, vb_err *err)
 {
     json_t *first = json_loads(a, 0, NULL), *second = json_loads(b, 0, NULL);
     vb_status st = first && second ? VB_OK : vb_fail(err, VB_EFORMAT, "a record of options cannot be read: out of memory, or it is damaged");
+    char was[81], is[81];
+    const vb_opt *other = st ? NULL : differing(was, is, first, second, false);
 
-    for (size_t i = 0; i < table_n && st == VB_OK; i++) {
-        const json_t *x = json_object_get(first, table[i].name), *y = json_object_get(second, table[i].name);
-
-        if (table[i].fixed && strcmp(table[i].name, "slice") && x && y && !json_equal(x, y)) {
-            char *was = vb_json_whole(x, JSON_ENCODE_ANY), *is = vb_json_whole(y, JSON_ENCODE_ANY);
-
-            st = vb_fail(err, VB_EARG, "--%s is %.80s there and %.80s here: results would not compare", table[i].name,
-                         was ? was : "?", is ? is : "?");
-            free(was);
-            free(is);
-        }
-    }
+    if (other)
+        st = vb_fail(err, VB_EARG, "--%s is %s there and %s here: results would not compare", other->name, was, is);
     json_decref(first);
     json_decref(second);
     return st;

@@ -2,6 +2,7 @@
 #include "slurm_command.h"
 
 #include "cli.h"
+#include "engine_path.h"
 #include "slurm_script.h"
 #include "subprocess.h"
 
@@ -70,16 +71,6 @@ static const vb_opt more[] = {
     VB_ROW_FLAG(vb_slurm, test_only, "test-only", NULL, "with --submit: let Slurm check it and start nothing"),
 };
 enum { N_MORE = sizeof more / sizeof *more };
-
-static vb_status own_path(char path[PATH_MAX], vb_err *err)
-{
-    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
-
-    if (n <= 0)
-        return vb_fail(err, VB_EIO, "/proc/self/exe: %s", strerror(errno));
-    path[n] = '\0';
-    return VB_OK;
-}
 
 static vb_status write_script(const vb_slurm *s, const char *path, vb_err *err)
 {
@@ -186,7 +177,7 @@ int vb_slurm_main(int argc, char **argv)
     s.nodes = s.gpus_per_node = 1;
     s.signal_lead_s = 180;
     s.job_name = "savbench";
-    if (vb_options_parse_with(&s.run, more, N_MORE, argc, argv, &err) || vb_slurm_check(&s, &err) || own_path(program, &err))
+    if (vb_options_parse_with(&s.run, more, N_MORE, argc, argv, &err) || vb_slurm_check(&s, &err) || vb_program_path(program, &err))
         return vb_cli_fail("slurm", &err);
     s.program = program;
     note_unseen("split-dir", s.run.split_dir);
