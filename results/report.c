@@ -189,12 +189,22 @@ static const char attention_lines[] =
     "   GROUP BY device, tag, backend ORDER BY device, tag, backend) GROUP BY device, tag)"
     " JOIN variant USING (tag) GROUP BY device, model, prompt, image_size, backends ORDER BY device, model, prompt, image_size, backends";
 
-/* A dtype without its float32 sibling: which option adds it. */
+/* A dtype without its float32 sibling: which option adds it. With several devices the trials that are added go to whichever is free,
+ * and few meet their siblings; a run of both has all of a video on one device. */
 static const char missing_lines[] =
     "SELECT model || ', ' || prompt || ', ' || image_size || ' on ' || device || ': no float32 sibling to compare ' ||"
-    " group_concat(dtype, ', ') || ' with; the same command with --dtype float32,' || group_concat(dtype, ',') || ' adds it'"
-    " FROM dtype_comparison WHERE dtype <> 'float32' AND baseline IS NULL AND n_trials > 0"
+    " group_concat(dtype, ', ') || ' with; the same command with --dtype float32,' || group_concat(dtype, ',') ||"
+    " CASE WHEN (SELECT count(*) FROM device JOIN device_class USING (device_class_id) WHERE label = c.device) > 1"
+    "  THEN ' and another --out-dir has both (added here, only videos that come to the device that ran them before would be compared)'"
+    "  ELSE ' adds it' END"
+    " FROM dtype_comparison c WHERE dtype <> 'float32' AND baseline IS NULL AND n_trials > 0"
     " GROUP BY device, model, prompt, image_size, mode, bank_dtype";
+
+/* Of how many of its videos a variant's difference to float32 is, where not of all. */
+static const char paired_lines[] =
+    "SELECT tag || ' on ' || device || ': compared with float32 on ' || coalesce(n_paired_videos, 0) || ' of ' || n_videos ||"
+    " CASE n_videos WHEN 1 THEN ' video' ELSE ' videos' END || '; the rest has no float32 result of the same device and weights'"
+    " FROM dtype_comparison WHERE baseline IS NOT NULL AND coalesce(n_paired_videos, 0) < n_videos";
 
 static const char failure_lines[] =
     "SELECT n || CASE what WHEN 'video' THEN CASE n WHEN 1 THEN ' video' ELSE ' videos' END || ' left out'"
@@ -223,6 +233,7 @@ static vb_status print_notes(vb_db *db, int64_t n_new, FILE *to, vb_err *err)
 
     if ((st = print_lines(db, attention_lines, "attention  ", to, err)) || (st = print_lines(db, deviation_lines, "deviation  ", to, err)) ||
         (st = print_lines(db, nonfinite_lines, "note: ", to, err)) || (st = print_lines(db, noise_lines, "~ ", to, err)) || (st = print_lines(db, missing_lines, "note: ", to, err)) ||
+        (st = print_lines(db, paired_lines, "note: ", to, err)) ||
         (st = vb_db_int(&failures, NULL, db, err, "SELECT count(*) FROM failures", "")) ||
         (st = print_lines(db, failure_lines, "not measured: ", to, err)) ||
         (st = vb_db_int(&pairs, NULL, db, err, "SELECT count(*) FROM comparison", "")))

@@ -122,7 +122,8 @@ SELECT x.device, a.model, a.prompt, a.image_size, a.mode, a.bank_dtype, a.dtype,
         WHERE l.variant_id = a.variant_id) AS baseline,
        x.n_trials, x.n_failed, coalesce(s.n_videos, 0) AS n_videos, coalesce(q.n_objects, 0) AS n_objects,
        q.jf, q.j, q.f,
-       jf.n_videos AS n_paired_videos, jf.n_units AS n_paired_objects,
+       (SELECT max(k.n_videos) FROM comparison k WHERE k.variant_id = x.variant_id AND k.device_class_id = x.device_class_id)
+         AS n_paired_videos, jf.n_units AS n_paired_objects,
        jf.estimate AS jf_delta, jf.low AS jf_delta_low, jf.high AS jf_delta_high,
        m.estimate AS mask_iou, m.low AS mask_iou_low, m.high AS mask_iou_high, m.n_units AS n_masks,
        (SELECT min(p.mask_iou_min) FROM trial_pair p JOIN done t USING (trial_id)

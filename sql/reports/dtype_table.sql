@@ -9,5 +9,5 @@ SELECT device, model, prompt, image_size AS size, mode, bank_dtype AS bank, dtyp
        round(mask_iou, 4) AS "mask IoU",
        round(latency_median_ms, 1) AS "median ms", round(latency_p95_ms, 1) AS "p95 ms", round(fps, 2) AS FPS,
        round(speedup, 2) AS "speed-up", round(peak_device_mib) AS "device MiB", round(peak_rss_mib) AS "host MiB",
-       n_videos AS videos, n_objects AS objects, n_failed AS failed
+       n_videos AS videos, n_paired_videos AS paired, n_objects AS objects, n_failed AS failed
 FROM dtype_comparison;

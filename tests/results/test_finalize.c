@@ -40,6 +40,18 @@ static void commit(vb_store *s, const char *video, vb_dtype dtype, int repetitio
     vb_trial_deinit(&t);
 }
 
+/* On that device of the samples' kind, with those weights. */
+static void commit_as(vb_store *s, const char *video, vb_dtype dtype, int repetition, unsigned seed, const char *device, const char *weights)
+{
+    vb_trial t;
+
+    sample_trial(&t, video, dtype, repetition, seed);
+    strcpy(t.from.device_uuid, device);
+    strcpy(t.from.checkpoint_sha256, weights);
+    sample_commit(s, &t);
+    vb_trial_deinit(&t);
+}
+
 /* Two videos in float32 and bfloat16; float16 on the first alone, as its sibling on the second failed. */
 static void fill(const char *out)
 {
@@ -364,6 +376,33 @@ static void report_says_what_is_missing(void **state)
     free(text);
 }
 
+static void report_says_of_how_many_videos_a_difference_is(void **state)
+{
+    const char *out = *state;
+    char *text;
+    vb_store *s;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    commit_as(s, "v1", VB_BFLOAT16, 0, 2, "GPU-1", "c0ffee");
+    commit_as(s, "v2", VB_BFLOAT16, 0, 2, "GPU-2", "c0ffee");
+    text = report(out, VB_REPORT_TABLE);
+    assert_non_null(strstr(text, "--dtype float32,bfloat16 and another --out-dir has both"));
+    free(text);
+    commit_as(s, "v2", VB_FLOAT32, 0, 0, "GPU-1", "c0ffee");
+    text = report(out, VB_REPORT_TABLE);
+    assert_non_null(strstr(text, "compared with float32 on 0 of 2 videos"));
+    free(text);
+    commit_as(s, "v1", VB_FLOAT32, 0, 0, "GPU-1", "c0ffee");
+    text = report(out, VB_REPORT_TABLE);
+    assert_non_null(strstr(text, "compared with float32 on 1 of 2 videos"));
+    free(text);
+    commit_as(s, "v2", VB_FLOAT32, 1, 0, "GPU-2", "c0ffee");
+    vb_store_close(s);
+    text = report(out, VB_REPORT_TABLE);
+    assert_null(strstr(text, "compared with float32 on"));
+    free(text);
+}
+
 static void query_only_reads(void **state)
 {
     static const char *const refused[] = {
@@ -464,6 +503,7 @@ int main(void)
         TEST(report_is_the_same_before_and_after),
         TEST(devices_are_separate),
         TEST(report_says_what_is_missing),
+        TEST(report_says_of_how_many_videos_a_difference_is),
         TEST(query_only_reads),
         TEST(export_gives_whole_views),
         TEST(lost_shard_is_named),
