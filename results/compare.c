@@ -7,13 +7,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Each statement gives variant, device class, baseline, video, value, weight, in that order of rows. */
-#define VIDEOS(value)                                                                          \
-    "SELECT variant_id, device_class_id, baseline_id, video_id, " value ", 1 FROM video_pair " \
-    "WHERE " value " IS NOT NULL ORDER BY 1, 2, 4, device_id"
-#define OBJECTS(value)                                                                          \
-    "SELECT variant_id, device_class_id, baseline_id, video_id, " value ", 1 FROM object_pair " \
-    "ORDER BY 1, 2, 4, object_id, device_id"
+/* Each statement gives variant, device class, baseline, video, value, weight, in that order of rows. A video or object that was
+ * paired on several devices of the kind, or with several weights, is one unit all the same: its pairs share it. */
+#define PAIRS(value, of, unit)                                                           \
+    "SELECT variant_id, device_class_id, baseline_id, video_id, " value ", "             \
+    "1.0 / count(*) OVER (PARTITION BY variant_id, device_class_id, " unit ") FROM " of " " \
+    "WHERE " value " IS NOT NULL ORDER BY 1, 2, 4, " unit ", device_id"
+#define VIDEOS(value) PAIRS(value, "video_pair", "video_id")
+#define OBJECTS(value) PAIRS(value, "object_pair", "object_id")
 
 static const struct {
     const char *metric, *sql;

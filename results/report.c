@@ -189,6 +189,12 @@ static const char attention_lines[] =
     "   GROUP BY device, tag, backend ORDER BY device, tag, backend) GROUP BY device, tag)"
     " JOIN variant USING (tag) GROUP BY device, model, prompt, image_size, backends ORDER BY device, model, prompt, image_size, backends";
 
+/* A variant's name does not say which weights: what ran with several is one row of every table. */
+static const char weights_lines[] =
+    "SELECT a.model || ': trials with ' || count(DISTINCT t.checkpoint_sha256) || ' different weights, taken together in each variant''s"
+    " figures; an --out-dir for each keeps them apart' FROM done t JOIN variant a USING (variant_id)"
+    " GROUP BY a.model HAVING count(DISTINCT t.checkpoint_sha256) > 1";
+
 /* A dtype without its float32 sibling: which option adds it. With several devices the trials that are added go to whichever is free,
  * and few meet their siblings; a run of both has all of a video on one device. */
 static const char missing_lines[] =
@@ -232,6 +238,7 @@ static vb_status print_notes(vb_db *db, int64_t n_new, FILE *to, vb_err *err)
     vb_status st;
 
     if ((st = print_lines(db, attention_lines, "attention  ", to, err)) || (st = print_lines(db, deviation_lines, "deviation  ", to, err)) ||
+        (st = print_lines(db, weights_lines, "note: ", to, err)) ||
         (st = print_lines(db, nonfinite_lines, "note: ", to, err)) || (st = print_lines(db, noise_lines, "~ ", to, err)) || (st = print_lines(db, missing_lines, "note: ", to, err)) ||
         (st = print_lines(db, paired_lines, "note: ", to, err)) ||
         (st = vb_db_int(&failures, NULL, db, err, "SELECT count(*) FROM failures", "")) ||

@@ -92,7 +92,7 @@ CREATE TABLE provenance (
   cuda              TEXT NOT NULL,
   driver            TEXT NOT NULL,
   checkpoint        TEXT NOT NULL,
-  checkpoint_sha256 TEXT NOT NULL,
+  checkpoint_sha256 TEXT NOT NULL, -- of seeded weights 'seed:N'; '': the model has none
   postprocess       TEXT NOT NULL, -- what filled holes and removed sprinkles: 'cuda', 'cpu', 'off'
   point_rule        TEXT NOT NULL,
   options           TEXT NOT NULL,

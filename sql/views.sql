@@ -53,7 +53,7 @@ WHERE o.n_counted > 0
 GROUP BY t.variant_id, t.video_id, t.device_id, t.checkpoint_sha256, t.point_rule, o.object_id;
 
 CREATE VIEW video_pair AS
-SELECT v.variant_id, l.baseline_id, v.device_class_id, v.video_id, v.device_id,
+SELECT v.variant_id, l.baseline_id, v.device_class_id, v.video_id, v.device_id, v.checkpoint_sha256, v.point_rule,
        v.fps - b.fps AS fps, v.latency_median_ms - b.latency_median_ms AS latency_median_ms,
        v.latency_p95_ms - b.latency_p95_ms AS latency_p95_ms, b.latency_mean_ms / v.latency_mean_ms AS speedup,
        v.peak_device_mib - b.peak_device_mib AS peak_device_mib, v.peak_rss_mib - b.peak_rss_mib AS peak_rss_mib,
@@ -64,7 +64,7 @@ JOIN video_mean b ON b.variant_id = l.baseline_id AND b.video_id = v.video_id AN
                  AND b.checkpoint_sha256 = v.checkpoint_sha256 AND b.point_rule = v.point_rule;
 
 CREATE VIEW object_pair AS
-SELECT v.variant_id, l.baseline_id, v.device_class_id, v.video_id, v.device_id, v.object_id,
+SELECT v.variant_id, l.baseline_id, v.device_class_id, v.video_id, v.device_id, v.checkpoint_sha256, v.point_rule, v.object_id,
        v.j - b.j AS j, v.f - b.f AS f, v.jf - b.jf AS jf
 FROM object_mean v
 JOIN baseline l USING (variant_id)
@@ -161,8 +161,9 @@ ORDER BY x.device, a.model, a.prompt, a.image_size, a.mode, a.bank_dtype,
 -- The same, one video at a time.
 CREATE VIEW video_comparison AS
 SELECT v.video, c.label AS device, h.host, a.tag, a.model, a.dtype, m.n_repetitions, o.jf, o.jf_delta,
-       (SELECT sum(p.mask_iou * p.n_masks) / sum(p.n_masks) FROM trial_pair p JOIN trial t USING (trial_id)
-        WHERE t.variant_id = m.variant_id AND t.video_id = m.video_id AND t.device_id = m.device_id) AS mask_iou,
+       (SELECT sum(p.mask_iou * p.n_masks) / sum(p.n_masks) FROM trial_pair p JOIN done t USING (trial_id)
+        WHERE t.variant_id = m.variant_id AND t.video_id = m.video_id AND t.device_id = m.device_id
+          AND t.checkpoint_sha256 = m.checkpoint_sha256 AND t.point_rule = m.point_rule) AS mask_iou,
        m.latency_median_ms, p.latency_median_ms AS latency_median_delta_ms, m.fps, p.speedup, m.peak_device_mib, m.peak_rss_mib
 FROM video_mean m
 JOIN video v USING (video_id)
@@ -171,11 +172,14 @@ JOIN device d USING (device_id)
 JOIN host h USING (host_id)
 JOIN device_class c ON c.device_class_id = m.device_class_id
 LEFT JOIN video_pair p ON p.variant_id = m.variant_id AND p.video_id = m.video_id AND p.device_id = m.device_id
-LEFT JOIN (SELECT s.variant_id, s.video_id, s.device_id, avg(s.jf) AS jf, avg(r.jf) AS jf_delta
+                      AND p.checkpoint_sha256 = m.checkpoint_sha256 AND p.point_rule = m.point_rule
+LEFT JOIN (SELECT s.variant_id, s.video_id, s.device_id, s.checkpoint_sha256, s.point_rule, avg(s.jf) AS jf, avg(r.jf) AS jf_delta
            FROM object_mean s LEFT JOIN object_pair r
              ON r.variant_id = s.variant_id AND r.object_id = s.object_id AND r.device_id = s.device_id
-           GROUP BY s.variant_id, s.video_id, s.device_id) o
+            AND r.checkpoint_sha256 = s.checkpoint_sha256 AND r.point_rule = s.point_rule
+           GROUP BY s.variant_id, s.video_id, s.device_id, s.checkpoint_sha256, s.point_rule) o
   ON o.variant_id = m.variant_id AND o.video_id = m.video_id AND o.device_id = m.device_id
+ AND o.checkpoint_sha256 = m.checkpoint_sha256 AND o.point_rule = m.point_rule
 ORDER BY v.video, device, h.host, a.tag;
 
 -- Variants by J&F within a kind of device and a prompt. missing_videos: those that another variant there has and this

@@ -2,6 +2,7 @@
  * heat or memory stand in their way; see pipeline.h. One trial is the rig's. */
 #include "pipeline.h"
 
+#include "checkpoint.h"
 #include "engine_env.h"
 #include "hash.h"
 #include "memory_guard.h"
@@ -10,6 +11,7 @@
 #include "timing.h"
 #include "version.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +35,19 @@ struct vb_pipeline {
 /* Hash and name of the weights for provenance, once per model. */
 static vb_status describe_checkpoint(vb_pipeline *p, const char *model, const char *path, vb_err *err)
 {
-    vb_status st = VB_OK;
+    char *sha256 = p->rig.from.checkpoint_sha256;
+    uint64_t seed = 0;
+    bool seeded;
+    vb_status st;
 
     if (!strcmp(p->checkpoint_model, model))
         return VB_OK;
     snprintf(p->rig.from.checkpoint, sizeof p->rig.from.checkpoint, "%.255s", path);
-    p->rig.from.checkpoint_sha256[0] = '\0';
-    if (*path && strncmp(path, "seed:", 5))
-        st = vb_sha256_file(p->rig.from.checkpoint_sha256, path, err);
+    *sha256 = '\0';
+    if ((st = vb_seed_parse(&seeded, &seed, path, err)) == VB_OK && seeded) /* tells weights apart as a hash does */
+        snprintf(sha256, sizeof p->rig.from.checkpoint_sha256, "seed:%" PRIu64, seed);
+    else if (st == VB_OK && *path)
+        st = vb_sha256_file(sha256, path, err);
     if (st == VB_OK)
         snprintf(p->checkpoint_model, sizeof p->checkpoint_model, "%s", model);
     return st;

@@ -11,3 +11,4 @@ code run
 sql "SELECT image_size, status, code, estimate_rss_bytes > peak_rss_bytes / 2 AS estimated FROM trial JOIN variant USING (variant_id) ORDER BY image_size"
 sql "SELECT outcome, last_frame FROM attempt ORDER BY outcome"
 sql "SELECT reason FROM trial WHERE status = 'failed'" | sed 's/[0-9][0-9]* MiB/N MiB/g'
+sql "SELECT DISTINCT checkpoint, checkpoint_sha256 FROM provenance"

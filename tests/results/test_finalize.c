@@ -403,6 +403,55 @@ static void report_says_of_how_many_videos_a_difference_is(void **state)
     free(text);
 }
 
+/* v1 was paired on two devices of a kind, v2 on one: each object and video counts once. J&F differs by 0.001, 0.002 and 0.003. */
+static void pairs_of_a_video_are_one_unit(void **state)
+{
+    const char *out = *state;
+    vb_store *s;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    commit_as(s, "v1", VB_FLOAT32, 0, 0, "GPU-1", "c0ffee");
+    commit_as(s, "v1", VB_BFLOAT16, 0, 2, "GPU-1", "c0ffee");
+    commit_as(s, "v1", VB_FLOAT32, 1, 0, "GPU-2", "c0ffee");
+    commit_as(s, "v1", VB_BFLOAT16, 1, 4, "GPU-2", "c0ffee");
+    commit_as(s, "v2", VB_FLOAT32, 0, 0, "GPU-1", "c0ffee");
+    commit_as(s, "v2", VB_BFLOAT16, 0, 6, "GPU-1", "c0ffee");
+    vb_store_close(s);
+    OK(vb_finalize(out, NULL, &err));
+    answers(out, "SELECT metric, n_videos, n_units, round(estimate, 9) AS estimate FROM comparison WHERE metric IN ('jf', 'latency_median_ms')",
+            "metric,n_videos,n_units,estimate\r\njf,2,4,0.00225\r\nlatency_median_ms,2,2,4.5\r\n");
+    answers(out, "SELECT n_objects, n_paired_objects,"
+                 " abs(speedup * speedup * speedup * speedup * 54.5 * 56.5 * 58.5 * 58.5 / (52.5 * 52.5 * 52.5 * 52.5) - 1) < 1e-9 AS geometric"
+                 " FROM dtype_comparison WHERE dtype = 'bfloat16'",
+            "n_objects,n_paired_objects,geometric\r\n4,4,1\r\n");
+}
+
+/* Repetitions of a video with other weights: pairs are of the same weights, and the report says that figures are of both. */
+static void weights_are_kept_apart_or_told(void **state)
+{
+    const char *out = *state;
+    char *text;
+    vb_store *s;
+
+    OK(vb_store_open(&s, out, NULL, &err));
+    commit_as(s, "v1", VB_FLOAT32, 0, 0, "GPU-1", "seed:1");
+    commit_as(s, "v1", VB_BFLOAT16, 0, 2, "GPU-1", "seed:1");
+    text = report(out, VB_REPORT_TABLE);
+    assert_null(strstr(text, "different weights"));
+    free(text);
+    commit_as(s, "v1", VB_FLOAT32, 1, 6, "GPU-1", "seed:2");
+    commit_as(s, "v1", VB_BFLOAT16, 1, 2, "GPU-1", "seed:2");
+    commit_as(s, "v1", VB_BFLOAT16, 2, 2, "GPU-1", "seed:3");
+    vb_store_close(s);
+    OK(vb_finalize(out, NULL, &err));
+    answers(out, "SELECT n_repetitions, round(jf_delta, 9) AS jf_delta, latency_median_delta_ms FROM video_comparison"
+                 " WHERE dtype = 'bfloat16' ORDER BY jf_delta",
+            "n_repetitions,jf_delta,latency_median_delta_ms\r\n1,,\r\n1,-0.002,-4\r\n1,0.001,2\r\n");
+    text = report(out, VB_REPORT_TABLE);
+    assert_non_null(strstr(text, "edgetam: trials with 3 different weights"));
+    free(text);
+}
+
 static void query_only_reads(void **state)
 {
     static const char *const refused[] = {
@@ -504,6 +553,8 @@ int main(void)
         TEST(devices_are_separate),
         TEST(report_says_what_is_missing),
         TEST(report_says_of_how_many_videos_a_difference_is),
+        TEST(pairs_of_a_video_are_one_unit),
+        TEST(weights_are_kept_apart_or_told),
         TEST(query_only_reads),
         TEST(export_gives_whole_views),
         TEST(lost_shard_is_named),
