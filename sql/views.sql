@@ -71,13 +71,14 @@ JOIN baseline l USING (variant_id)
 JOIN object_mean b ON b.variant_id = l.baseline_id AND b.object_id = v.object_id AND b.device_id = v.device_id
                   AND b.checkpoint_sha256 = v.checkpoint_sha256 AND b.point_rule = v.point_rule;
 
--- Where a failed trial ran, as far as it is known: the device it named, else the only kind on its host, else the only
--- kind there is.
+-- Where a failed trial ran, as far as it is known: the only kind of the device that it named, on its host or anywhere, else the
+-- only kind on its host, else the only kind there is. A device that ran in two power modes is of two kinds: not known.
 CREATE VIEW failed_trial AS
 SELECT t.*,
-       coalesce((SELECT min(d.device_class_id) FROM device d JOIN host h USING (host_id) JOIN device_class c USING (device_class_id)
+       coalesce((SELECT CASE WHEN count(DISTINCT d.device_class_id) = 1 THEN min(d.device_class_id) END
+                 FROM device d JOIN host h USING (host_id) JOIN device_class c USING (device_class_id)
                  WHERE h.host = t.failed_host AND c.device = t.failed_device),
-                (SELECT min(c.device_class_id) FROM device_class c WHERE c.device = t.failed_device),
+                (SELECT CASE WHEN count(*) = 1 THEN min(c.device_class_id) END FROM device_class c WHERE c.device = t.failed_device),
                 (SELECT CASE WHEN count(DISTINCT d.device_class_id) = 1 THEN min(d.device_class_id) END
                  FROM device d JOIN host h USING (host_id) WHERE h.host = t.failed_host),
                 (SELECT CASE WHEN count(*) = 1 THEN min(c.device_class_id) END FROM device_class c)) AS device_class_id

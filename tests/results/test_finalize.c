@@ -320,6 +320,7 @@ static void report_is_the_same_before_and_after(void **state)
 /* One run over two kinds of board, and over two power modes of one: no pair, mean or line of a report mixes them. */
 static void devices_are_separate(void **state)
 {
+    vb_trial_key k = sample_key("v5", VB_BFLOAT16, 0), other = sample_key("v6", VB_BFLOAT16, 0);
     static const struct {
         const char *device, *mode, *video;
     } boards[] = {{"Orin NX", "MAXN", "v3"}, {"Orin Nano", "15W", "v4"}};
@@ -340,10 +341,13 @@ static void devices_are_separate(void **state)
             sample_commit(s, &t);
             vb_trial_deinit(&t);
         }
+    /* In which power mode the Orin Nano was is not known. */
+    OK(vb_store_fail(s, &k, VB_TRIAL_FAILED, "EMODEL", "stopped", "nano3", "Orin Nano", &err));
+    OK(vb_store_fail(s, &other, VB_TRIAL_FAILED, "EMODEL", "stopped", "nano3", "Orin NX", &err));
     vb_store_close(s);
     OK(vb_finalize(out, NULL, &err));
-    answers(out, "SELECT device, n_videos FROM dtype_comparison WHERE dtype = 'bfloat16' ORDER BY 1",
-            "device,n_videos\r\n\"Orin NX, MAXN\",1\r\n\"Orin Nano, 15W\",1\r\n\"Orin Nano, MAXN\",2\r\n");
+    answers(out, "SELECT device, n_videos, n_failed FROM dtype_comparison WHERE dtype = 'bfloat16' ORDER BY 1",
+            "device,n_videos,n_failed\r\n\"Orin NX, MAXN\",1,1\r\nOrin Nano,0,1\r\n\"Orin Nano, 15W\",1,0\r\n\"Orin Nano, MAXN\",2,0\r\n");
     answers(out, "SELECT count(DISTINCT device) AS n FROM leaderboard", "n\r\n3\r\n");
     text = report(out, VB_REPORT_TABLE);
     for (size_t b = 0; b < sizeof boards / sizeof *boards; b++)
