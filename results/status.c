@@ -24,6 +24,10 @@ typedef struct {
     bool json;
 } arguments;
 
+/* Deaths have a signal or a code, or one of these names: error, cuda, out of memory may also be what a living engine said of its trial. */
+static const char lost_engines[] =
+    "SELECT count(*) FROM attempt WHERE signal IS NOT NULL OR exit_code IS NOT NULL OR outcome IN ('signal', 'exit', 'hang', 'no_start')";
+
 static vb_status read_records(state *s, const char *out_dir, vb_err *err)
 {
     vb_db *db = NULL;
@@ -35,7 +39,7 @@ static vb_status read_records(state *s, const char *out_dir, vb_err *err)
         (st = vb_db_int(&s->done, NULL, db, err, "SELECT count(*) FROM trial WHERE status = 'done'", "")) ||
         (st = vb_db_int(&s->failed, NULL, db, err, "SELECT count(*) FROM trial WHERE status = 'failed'", "")) ||
         (st = vb_db_int(&s->quarantined, NULL, db, err, "SELECT count(*) FROM trial WHERE status = 'quarantined'", "")) ||
-        (st = vb_db_int(&s->lost, NULL, db, err, "SELECT count(*) FROM attempt WHERE outcome NOT IN ('done', 'adopted', 'error', 'bad_input')", "")) ||
+        (st = vb_db_int(&s->lost, NULL, db, err, lost_engines, "")) ||
         (st = vb_db_query(&q, db, err, "SELECT run_id, started_utc, ended_utc, how FROM run ORDER BY epoch DESC, started_utc DESC LIMIT 1", "")) ||
         (st = vb_db_step(&row, db, q, err)))
         goto out;

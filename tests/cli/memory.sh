@@ -11,6 +11,7 @@ short_of() { # VARIABLE VIDEOS: memory does with one object in a pass, then with
     code job 1 --max-batch 8 --limit-videos 1
     sql "SELECT DISTINCT code, reason FROM trial"
     sql "SELECT outcome, count(*) AS n FROM attempt GROUP BY outcome"
+    "$BIN/savbench" status out | head -1 # the engine lives
     rm -r out
     unset "$1"
 }
