@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "db.h"
 #include "hash.h"
 #include "report.h"
 #include "sample.h"
@@ -496,15 +497,23 @@ static char *text_of(const char *file)
 static void export_gives_whole_views(void **state)
 {
     const char *out = *state;
-    char file[600];
+    char file[600], path[700];
     vb_err err;
+    vb_db *db;
 
     fill(out);
     snprintf(file, sizeof file, "%s/export", out);
     OK(vb_report_export(out, NULL, VB_REPORT_CSV, file, &err));
     assert_non_null(strstr(text_of(file), "dtype_comparison,view\r\n"));
     OK(vb_report_export(out, "failures", VB_REPORT_JSON, file, &err));
-    /* what cannot be exported leaves the file as it was */
+    /* what cannot be exported, or not to its last row, leaves the file as it was */
+    snprintf(path, sizeof path, "%s/summary.db", out);
+    OK(vb_db_open(&db, path, VB_DB_WRITE, &err));
+    OK(vb_db_exec(db, "CREATE VIEW breaks AS SELECT 1 AS n UNION ALL SELECT abs(-9223372036854775807 - 1)", &err));
+    vb_db_close(db);
+    assert_int_not_equal(vb_report_export(out, "breaks", VB_REPORT_CSV, file, &err), VB_OK);
+    snprintf(path, sizeof path, "%s.%ld.tmp", file, (long)getpid());
+    assert_int_not_equal(access(path, F_OK), 0);
     assert_int_equal(vb_report_export(out, "no\"such", VB_REPORT_CSV, file, &err), VB_EARG);
     assert_int_equal(vb_report_export("/nonexistent", "trial", VB_REPORT_CSV, file, &err), VB_EARG);
     assert_non_null(strstr(text_of(file), "\"reason\": \"device memory: \\u001b[31m1 GiB wanted\""));
