@@ -12,17 +12,10 @@ enum {
     LEAST = 12       /* steady frames, so that a third has four */
 };
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Sorts v. */
 static double percentile_of(double *v, size_t n, int percent)
 {
-    qsort(v, n, sizeof *v, ascending);
+    vb_sort(v, n);
     return vb_percentile(v, n, percent);
 }
 

@@ -20,6 +20,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void vb_sort(double *v, size_t n) { qsort(v, n, sizeof *v, ascending); }
+
 vb_summary vb_summarize(double *v, size_t n)
 {
     vb_summary s = {n, NAN, NAN, NAN, NAN, NAN};
@@ -27,7 +29,7 @@ vb_summary vb_summarize(double *v, size_t n)
 
     if (n == 0)
         return s;
-    qsort(v, n, sizeof *v, ascending);
+    vb_sort(v, n);
     for (size_t i = 0; i < n; i++)
         sum += v[i];
     s.mean = sum / (double)n;

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+void vb_sort(double *v, size_t n); /* in place, ascending; no NaN */
+
 /* Nearest rank: the ceil(percent / 100 * n)-th smallest of sorted [n], ascending. NaN when n is under
  * vb_percentile_needs(percent): then no value would be expected beyond it. percent 1..99. */
 double vb_percentile(const double *sorted, size_t n, int percent);
