@@ -9,8 +9,8 @@
 
 /* Each statement gives variant, device class, baseline, video, value, weight, in that order of rows. A video or object that was
  * paired on several devices of the kind, or with several weights, is one unit all the same: its pairs share it. */
-#define PAIRS(value, of, unit)                                                           \
-    "SELECT variant_id, device_class_id, baseline_id, video_id, " value ", "             \
+#define PAIRS(value, of, unit)                                                              \
+    "SELECT variant_id, device_class_id, baseline_id, video_id, " value ", "                \
     "1.0 / count(*) OVER (PARTITION BY variant_id, device_class_id, " unit ") FROM " of " " \
     "WHERE " value " IS NOT NULL ORDER BY 1, 2, 4, " unit ", device_id"
 #define VIDEOS(value) PAIRS(value, "video_pair", "video_id")
