@@ -119,7 +119,7 @@ static vb_status run_into(const char *file, vb_db *db, const char *sql, vb_repor
 
     if (!file)
         return run_statement(db, sql, format, stdout, err);
-    if (stat(file, &info) == 0 && (!S_ISREG(info.st_mode) || access(file, W_OK) != 0))
+    if (stat(file, &info) == 0 ? !S_ISREG(info.st_mode) || access(file, W_OK) != 0 : errno != ENOENT)
         return run_opened(file, "w", file, db, sql, format, err);
     if (!realpath(file, target) && snprintf(target, sizeof target, "%s", file) >= (int)sizeof target) /* not there yet */
         return vb_fail(err, VB_EARG, "create '%.200s...': %s", file, strerror(ENAMETOOLONG));
