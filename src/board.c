@@ -151,6 +151,17 @@ void vb_board_cpu_name(char *buf, size_t n, const char *root)
         snprintf(buf, n, "CPU");
 }
 
+void vb_board_gpu_name(char *buf, size_t n, const char *root, const char *name)
+{
+    vb_board b;
+
+    vb_board_read(&b, root);
+    if (b.unified && *b.model)
+        snprintf(buf, n, "%s (%s)", b.model, name);
+    else
+        snprintf(buf, n, "%s", name);
+}
+
 void vb_board_mode_text(char *buf, size_t n, const vb_board *b)
 {
     snprintf(buf, n, "%s%s%s", b->power_mode, *b->power_mode && b->fixed_clocks == 1 ? ", " : "",

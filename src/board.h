@@ -22,6 +22,8 @@ void vb_board_read(vb_board *b, const char *root);
 /* The processor's name, by which reports tell devices apart: a board's own ("NVIDIA Jetson Orin Nano Developer Kit"), of an Arm server
  * who made which core, elsewhere the model name; "CPU" where nothing tells. */
 void vb_board_cpu_name(char *buf, size_t n, const char *root);
+/* Likewise of a GPU whose driver calls it name: with the board's where that is a Jetson, since an AGX Orin's and an Orin Nano's are "Orin" both. */
+void vb_board_gpu_name(char *buf, size_t n, const char *root, const char *name);
 /* For the record: "15W, fixed clocks", "MAXN"; "" where there is no power mode. */
 void vb_board_mode_text(char *buf, size_t n, const vb_board *b);
 

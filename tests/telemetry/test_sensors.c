@@ -148,6 +148,21 @@ static void processors_have_names_of_their_own(void **state)
     }
 }
 
+static void gpus_of_boards_have_names_of_their_own(void **state)
+{
+    static const char *const of[][2] = {{"orin_nano", "NVIDIA Jetson Orin Nano Developer Kit (Orin)"}, {"pc", "Orin"}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char root[256], name[96];
+
+        tree_make(root, of[i][0]);
+        vb_board_gpu_name(name, sizeof name, root, "Orin");
+        assert_string_equal(name, of[i][1]);
+        tree_remove(root);
+    }
+}
+
 static void missing_and_unreadable_files_are_not_told(void **state)
 {
     char root[256];
@@ -294,6 +309,7 @@ int main(void)
         cmocka_unit_test(rails_of_agx_orin_are_each_told_and_unused_ones_left_out),
         cmocka_unit_test(throttles_count_and_fans_do_not),
         cmocka_unit_test(processors_have_names_of_their_own),
+        cmocka_unit_test(gpus_of_boards_have_names_of_their_own),
         cmocka_unit_test(missing_and_unreadable_files_are_not_told),
         cmocka_unit_test(each_broken_file_leaves_no_wrong_number),
         cmocka_unit_test(an_empty_machine_tells_nothing),

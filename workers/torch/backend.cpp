@@ -57,7 +57,7 @@ void describe_cuda(vb_backend_info *out, vb_device device)
   cudaDeviceProp p;
   if (cudaGetDeviceProperties(&p, device.index) != cudaSuccess)
     return;
-  put(out->device, p.name);
+  vb_board_gpu_name(out->device, sizeof(out->device), vb_board_root(), p.name);
   if (cudaDeviceGetPCIBusId(out->pci, sizeof(out->pci), device.index) != cudaSuccess)
     out->pci[0] = '\0';
   snprintf(out->capability, sizeof(out->capability), "%d.%d", p.major, p.minor);
