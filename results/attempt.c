@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* With video, tag and repetition, "ssi". */
+#define OF_TRIAL                                                         \
+    " WHERE video_id = (SELECT video_id FROM video WHERE video = ?1)"    \
+    " AND variant_id = (SELECT variant_id FROM variant WHERE tag = ?2) AND repetition = ?3"
+
 /* A number that was not told is NULL. */
 static double unless(int v, int none) { return v == none ? NAN : (double)v; }
 
@@ -56,19 +61,20 @@ vb_status vb_store_kills(vb_store *s, const vb_trial_key *key, int64_t *n, vb_er
         return vb_db_int(n, NULL, s->db, err, "SELECT count(*) FROM attempt WHERE counts", "");
     vb_variant_tag(tag, &key->variant);
     return vb_db_int(n, NULL, s->db, err,
-                     "SELECT count(*) FROM attempt WHERE counts AND video_id = (SELECT video_id FROM video WHERE video = ?1)"
-                     " AND variant_id = (SELECT variant_id FROM variant WHERE tag = ?2) AND repetition = ?3",
-                     "ssi", key->video, tag, (int64_t)key->repetition);
+                     "SELECT count(*) FROM attempt" OF_TRIAL " AND counts", "ssi", key->video, tag, (int64_t)key->repetition);
 }
 
-vb_status vb_store_forget_failed(vb_store *s, vb_err *err)
+vb_status vb_store_forget_failed(vb_store *s, const vb_trial_key *key, vb_err *err)
 {
-    int64_t n = 0;
-    vb_status st = vb_db_int(&n, NULL, s->db, err, "SELECT count(*) FROM trial WHERE status <> 'done'", "");
+    static const char *const sql[] = {"DELETE FROM trial" OF_TRIAL, "UPDATE attempt SET counts = 0" OF_TRIAL " AND counts"};
+    char tag[VB_TAG_MAX];
+    vb_trial_status status;
+    vb_status st = vb_store_status(s, key, &status, err);
 
-    if (st || n == 0 || (st = vb_store_begin(s, err)))
+    if (st || status == VB_TRIAL_MISSING || status == VB_TRIAL_DONE || (st = vb_store_begin(s, err)))
         return st;
-    if ((st = vb_db_run(s->db, err, "DELETE FROM trial WHERE status <> 'done'", "")) == VB_OK)
-        st = vb_db_run(s->db, err, "UPDATE attempt SET counts = 0 WHERE counts", "");
+    vb_variant_tag(tag, &key->variant);
+    for (size_t i = 0; i < sizeof sql / sizeof *sql && st == VB_OK; i++)
+        st = vb_db_run(s->db, err, sql[i], "ssi", key->video, tag, (int64_t)key->repetition);
     return vb_store_end(s, st, err);
 }

@@ -48,8 +48,8 @@ vb_status vb_store_commit(vb_store *s, const vb_trial_key *key, const uint8_t *b
 /* A trial that failed: a record with its reason, no shard. code: vb_status_name; a later commit replaces it. */
 vb_status vb_store_fail(vb_store *s, const vb_trial_key *key, vb_trial_status status, const char *code,
                         const char *reason, const char *host, const char *device, vb_err *err);
-/* Deletes all failed and quarantined records, so that their trials run again (--retry-failed), from no attempts. */
-vb_status vb_store_forget_failed(vb_store *s, vb_err *err);
+/* Deletes a trial's record where it is failed or quarantined, so that the trial runs again (--retry-failed), from no attempts. */
+vb_status vb_store_forget_failed(vb_store *s, const vb_trial_key *key, vb_err *err);
 
 /* An attempt at a trial that gave no result. Of those that did, the commit makes the row. */
 typedef struct {

@@ -160,8 +160,6 @@ out:
 vb_status vb_coordinator_run(int *exit_code, bool *cut, const vb_rank *rank, vb_err *err)
 {
     const vb_options *o = rank->options;
-    const char *restarts = getenv("SAVBENCH_RESTARTS");
-    bool again = restarts && strcmp(restarts, "0"); /* failures of this very command are not to be retried by it */
     vb_recovery recovery = {0};
     vb_roster r = {0};
     ending how = GOES_ON;
@@ -173,7 +171,8 @@ vb_status vb_coordinator_run(int *exit_code, bool *cut, const vb_rank *rank, vb_
                      "(mpirun -n 2), or `savbench run` without mpirun");
         goto out;
     }
-    if ((st = vb_roster_open(&r, o, o->retry_failed && !again, &recovery, err)))
+    /* A supervisor has forgotten failures: those of this very command are not to be retried by it. */
+    if ((st = vb_roster_open(&r, o, o->retry_failed && !getenv("SAVBENCH_SUPERVISED"), &recovery, err)))
         goto out;
     report_recovery(&rank->log, &recovery);
     fresh = r.missing || r.missing_bad;

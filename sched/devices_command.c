@@ -198,7 +198,6 @@ static int start_ranks(const arguments *a, int argc, char **argv)
     if (l.lost[0])
         fprintf(stderr, "savbench devices: left out, as they do not answer: %s; `ssh HOST` must work without a password\n", l.lost);
     setenv("SAVBENCH_SUPERVISED", "1", 1); /* what mpirun is told to pass on must be there */
-    setenv("SAVBENCH_RESTARTS", "0", 1);
     code = start_mpirun(&l);
     if (a->run.hostfile && code != VB_EXIT_OK && code != VB_EXIT_USAGE)
         fprintf(stderr, "savbench devices: mpirun ended with %d (its words are above): is savbench at %s, and the same version of Open MPI, on "

@@ -115,8 +115,6 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
         l->argv[n++] = "node";
         l->argv[n++] = "-x";
         l->argv[n++] = "SAVBENCH_SUPERVISED";
-        l->argv[n++] = "-x";
-        l->argv[n++] = "SAVBENCH_RESTARTS";
     }
     l->argv[n++] = "-n";
     l->argv[n++] = l->ranks;

@@ -12,7 +12,7 @@ const char *vb_roster_reason(const vb_roster *r, int i)
     return "";
 }
 
-static vb_status take_stock(vb_trial_status **out, vb_roster *r, const vb_block *b, int64_t *missing, vb_err *err)
+static vb_status take_stock(vb_trial_status **out, vb_roster *r, const vb_block *b, bool retry_failed, int64_t *missing, vb_err *err)
 {
     vb_status st = VB_OK;
 
@@ -20,6 +20,8 @@ static vb_status take_stock(vb_trial_status **out, vb_roster *r, const vb_block 
         return vb_fail(err, VB_ENOMEM, "status of %d trials", b->n_trials);
     r->total += b->n_trials;
     for (int t = 0; t < b->n_trials && st == VB_OK; t++) {
+        if (retry_failed && (st = vb_store_forget_failed(r->store, &b->trials[t], err)))
+            return st;
         st = vb_store_status(r->store, &b->trials[t], &(*out)[t], err);
         if ((*out)[t] == VB_TRIAL_MISSING)
             ++*missing;
@@ -31,7 +33,7 @@ static vb_status take_stock(vb_trial_status **out, vb_roster *r, const vb_block 
     return st;
 }
 
-static vb_status add_bad(vb_roster *r, const vb_options *o, vb_err *err)
+static vb_status add_bad(vb_roster *r, const vb_options *o, bool retry_failed, vb_err *err)
 {
     size_t n = (size_t)r->plan->n_bad * (size_t)o->n_setups;
     vb_status st;
@@ -45,7 +47,7 @@ static vb_status add_bad(vb_roster *r, const vb_options *o, vb_err *err)
             int i = r->n_bad++;
 
             if ((st = vb_block_make(&r->bad[i], o, r->plan->bad[v].video, &o->setups[s], err)) ||
-                (st = take_stock(&r->bad_status[i], r, &r->bad[i], &r->missing_bad, err)))
+                (st = take_stock(&r->bad_status[i], r, &r->bad[i], retry_failed, &r->missing_bad, err)))
                 return st;
         }
     return VB_OK;
@@ -65,21 +67,23 @@ static vb_status check_options(vb_store *store, const vb_options *o, vb_err *err
 
 vb_status vb_roster_open(vb_roster *r, const vb_options *o, bool retry_failed, vb_recovery *recovery, vb_err *err)
 {
-    vb_status st;
+    vb_status st, forgotten;
 
     memset(r, 0, sizeof *r);
     if ((st = vb_dataset_open(&r->dataset, o->split_dir, o->split_name, &o->limits, err)) ||
         (st = vb_plan_make(&r->plan, o, r->dataset, err)) ||
         (st = vb_store_open(&r->store, o->out_dir, o->state_dir, err)) || (st = check_options(r->store, o, err)) ||
-        (st = vb_store_recover(r->store, recovery, err)) ||
-        (retry_failed && (st = vb_store_forget_failed(r->store, err))))
+        (st = vb_store_recover(r->store, recovery, err)))
         return st;
     if (!(r->status = calloc((size_t)r->plan->n_blocks + 1, sizeof *r->status)))
         return vb_fail(err, VB_ENOMEM, "status of %d blocks", r->plan->n_blocks);
-    for (int b = 0; b < r->plan->n_blocks; b++)
-        if ((st = take_stock(&r->status[b], r, &r->plan->blocks[b], &r->missing, err)))
-            return st;
-    return add_bad(r, o, err);
+    vb_store_group_begin(r->store); /* what is forgotten is one write */
+    for (int b = 0; b < r->plan->n_blocks && st == VB_OK; b++)
+        st = take_stock(&r->status[b], r, &r->plan->blocks[b], retry_failed, &r->missing, err);
+    if (st == VB_OK)
+        st = add_bad(r, o, retry_failed, err);
+    forgotten = vb_store_group_end(r->store, st ? NULL : err);
+    return st ? st : forgotten;
 }
 
 void vb_roster_close(vb_roster *r)

@@ -20,8 +20,8 @@ typedef struct {
     int64_t done, failed;
 } vb_roster;
 
-/* Opens everything and takes stock. Nothing is written when nothing has to be repaired. retry_failed: failed
- * records are forgotten first. */
+/* Opens everything and takes stock. Nothing is written when nothing has to be repaired. retry_failed: failed records of
+ * what is planned are forgotten, others stay. */
 vb_status vb_roster_open(vb_roster *r, const vb_options *o, bool retry_failed, vb_recovery *recovery, vb_err *err);
 void vb_roster_close(vb_roster *r); /* takes a zeroed struct too */
 

@@ -41,15 +41,16 @@ typedef struct {
     int64_t missing, done, failed;
 } stock;
 
-static vb_status take_stock(stock *s, const supervisor *v, bool retry_failed, vb_err *err)
+/* The first time, failures that are to be retried are forgotten: not by the first job, which may be lost before it does. */
+static vb_status take_stock(stock *s, const supervisor *v, bool first, vb_err *err)
 {
     vb_recovery recovery;
     vb_roster r = {0};
     vb_status st = VB_OK;
 
     for (int i = 0; i < LOCK_TRIES; i++) {
-        st = vb_roster_open(&r, v->options, false, &recovery, err);
-        *s = (stock){r.missing + r.missing_bad + (retry_failed ? r.failed : 0), r.done, r.failed};
+        st = vb_roster_open(&r, v->options, first && v->options->retry_failed, &recovery, err);
+        *s = (stock){r.missing + r.missing_bad, r.done, r.failed};
         vb_roster_close(&r);
         if (st != VB_ESTORE || v->restarts == 0)
             break;
@@ -58,14 +59,12 @@ static vb_status take_stock(stock *s, const supervisor *v, bool retry_failed, vb
     return st;
 }
 
-static void tell_ranks(const supervisor *v)
+static void tell_ranks(void)
 {
     struct winsize size;
     char text[16];
 
     setenv("SAVBENCH_SUPERVISED", "1", 1);
-    snprintf(text, sizeof text, "%d", v->restarts);
-    setenv("SAVBENCH_RESTARTS", text, 1);
     if (isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col) {
         snprintf(text, sizeof text, "%d", size.ws_col);
         setenv("SAVBENCH_COLUMNS", text, 1);
@@ -161,7 +160,7 @@ static vb_status run_jobs(supervisor *v, vb_launch *launch, stock *s, int *code,
         int signal = 0, status;
         pid_t pid;
 
-        tell_ranks(v);
+        tell_ranks();
         if ((pid = start(launch->argv)) < 0)
             return vb_fail(err, VB_EIO, "cannot start mpirun: %s", strerror(errno));
         status = wait_for(v, pid, &signal);
@@ -213,7 +212,7 @@ static vb_status supervise(supervisor *v, int *code, vb_err *err)
         return st;
     if (!v->options->hostfile && (st = vb_engine_path(engine, sizeof engine, err))) /* each host checks its own */
         goto out;
-    if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, v->options->retry_failed, err)))
+    if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, true, err)))
         goto out;
     st = run_jobs(v, &launch, &s, code, err);
 out:

@@ -19,7 +19,7 @@ export ASAN_OPTIONS="log_path=$reports:intercept_tls_get_addr=0" UBSAN_OPTIONS="
 # Without the C library's symbols (Debian: libc6-dbg) whose its frames are is told by unwinding in full, which takes five times as long.
 [ -d /usr/lib/debug/.build-id ] || ASAN_OPTIONS=$ASAN_OPTIONS:fast_unwind_on_malloc=0
 export TSAN_OPTIONS="suppressions=$TESTS/../sanitizers/tsan.supp:log_path=$reports"
-unset SAVBENCH_STUB_FAULT SAVBENCH_STUB_BATCH SAVBENCH_ENGINE_SILENCE_S SAVBENCH_ENGINE SAVBENCH_SUPERVISED SAVBENCH_RESTARTS 2>/dev/null || :
+unset SAVBENCH_STUB_FAULT SAVBENCH_STUB_BATCH SAVBENCH_ENGINE_SILENCE_S SAVBENCH_ENGINE SAVBENCH_SUPERVISED 2>/dev/null || :
 
 rm -rf "$scratch"
 mkdir -p "$scratch"

@@ -14,7 +14,7 @@ ip addr add 10.255.0.1/32 dev lo # without a second address the C library looks 
 export OMPI_MCA_oob_tcp_if_include=lo OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_btl=tcp,self
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export ASAN_OPTIONS=detect_leaks=0 SAVBENCH="$BIN/savbench"
-unset SAVBENCH_STUB_FAULT SAVBENCH_ENGINE SAVBENCH_SUPERVISED SAVBENCH_RESTARTS 2>/dev/null || :
+unset SAVBENCH_STUB_FAULT SAVBENCH_ENGINE SAVBENCH_SUPERVISED 2>/dev/null || :
 for name in $(env | sed -n 's/^\(SLURM_[A-Z_]*\|OMPI_COMM[A-Z_]*\|PMIX_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 rm -rf "$scratch"
 mkdir -p "$scratch"
