@@ -33,11 +33,13 @@ static vb_status retire(vb_desk *d, int worker, vb_err *err)
     return vb_desk_deserted(d) ? vb_fail(err, VB_EMODEL, "no worker is left: %s", d->last_loss) : VB_OK;
 }
 
-/* Devices of one name are taken to be equally fast. */
+/* Devices of one name are taken to be equally fast. Of a worker whose engine is not up yet there is no name. */
 static void find_like(vb_desk *d, int worker)
 {
-    for (int i = 0; i < worker; i++)
-        if (!strcmp(d->workers[i].hello.device, d->workers[worker].hello.device)) {
+    const char *device = d->workers[worker].hello.device;
+
+    for (int i = 0; *device && i < d->n_workers; i++)
+        if (i != worker && !strcmp(d->workers[i].hello.device, device)) {
             vb_lease_same_kind(d->leases, worker, i);
             return;
         }
@@ -131,7 +133,7 @@ static void release(vb_desk *d, int worker, double seconds, bool kept)
 
 static vb_status on_failed(vb_desk *d, int worker, const vb_msg *m, const uint8_t *payload, vb_err *err)
 {
-    const vb_desk_worker *w = &d->workers[worker];
+    vb_desk_worker *w = &d->workers[worker];
     const vb_trial_key *key;
     vb_attempt a;
     vb_failure f;
@@ -155,6 +157,7 @@ static vb_status on_failed(vb_desk *d, int worker, const vb_msg *m, const uint8_
         (st = vb_store_fail(d->r->store, key, VB_TRIAL_FAILED, f.code, f.reason, a.host, a.device, err)))
         return st;
     vb_desk_trial_ended(d, block, trial, VB_TRIAL_FAILED);
+    w->leased_ms += f.duration_ms; /* the block's time is that of what was done */
     return VB_OK;
 }
 

@@ -252,7 +252,17 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept)
 
 void vb_lease_same_kind(vb_lease_table *t, int worker, int as)
 {
-    t->workers[worker].kind = t->workers[as].kind;
+    const int from = t->workers[worker].kind, to = t->workers[as].kind;
+    vb_lease_worker *f = &t->workers[from], *k = &t->workers[to];
+
+    if (from == to)
+        return;
+    k->learnt_s += f->learnt_s;
+    k->learnt_work += f->learnt_work;
+    k->n_learnt += f->n_learnt;
+    for (int i = 0; i < t->n_workers; i++)
+        if (t->workers[i].kind == from)
+            t->workers[i].kind = to;
 }
 
 /* Out of memory only means that the block may come back to the same worker. */

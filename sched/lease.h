@@ -62,11 +62,11 @@ void vb_lease_renew(vb_lease_table *t, int worker, uint64_t epoch, double now_s,
 void vb_lease_finish(vb_lease_table *t, int block, int trial, vb_lease_trial state);
 /* Counts one engine lost to a trial; true when that quarantines it. */
 bool vb_lease_killed(vb_lease_table *t, int block, int trial);
-/* The worker's lease ends, and what is reserved for it becomes its lease: what is pending is queued again. seconds: how long the block took when it was run whole
- * (corrects the cost model), 0: not to be learnt from. kept: the engine still holds the setup. */
+/* The worker's lease ends, and what is reserved for it becomes its lease: what is pending is queued again. seconds: how long what is done
+ * of the block took when it was run whole (corrects the cost model), 0: not to be learnt from. kept: the engine still holds the setup. */
 void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
-/* The worker's device is of the kind of as's, an earlier worker: what one needs for a block tells of the other. Until then each is
- * of a kind of its own. */
+/* The worker's device is of the kind of as's: what one needs for a block tells of the other, and of all that were said to be of either
+ * kind. Until then each is of a kind of its own. */
 void vb_lease_same_kind(vb_lease_table *t, int worker, int as);
 /* The worker was lost in the block that it holds: it does not get it again as long as there is another. */
 void vb_lease_avoid(vb_lease_table *t, int worker);

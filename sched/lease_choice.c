@@ -30,20 +30,28 @@ static double heaviness(const vb_lease_setup *q)
     return q->work_cost > 0 ? q->learnt_work / q->work_cost : 1;
 }
 
+/* Trials of the block that a worker holds which it has done; one that failed may have done so at once, and tells nothing. */
+static int count_done(const vb_lease_table *t, const vb_lease_worker *w)
+{
+    int n = 0;
+
+    for (int i = 0; i < w->n_index; i++)
+        n += t->blocks[w->block].state[w->index[i]] == VB_LEASE_DONE;
+    return n;
+}
+
 /* Before it has run a block whole, by the trials of the one that it holds. */
 static double find_speed(const vb_lease_table *t, const vb_lease_worker *w)
 {
     const vb_lease_worker *kind = &t->workers[w->kind];
     const vb_lease_block *b;
-    int done;
 
     if (kind->learnt_s > 0)
         return kind->learnt_work / kind->learnt_s;
     if (w->block < 0 || t->now_s <= w->begun_s)
         return 0;
     b = &t->blocks[w->block];
-    done = w->n_index - b->left;
-    return done * b->trial_cost * heaviness(&t->setups[b->setup]) / (t->now_s - w->begun_s);
+    return count_done(t, w) * b->trial_cost * heaviness(&t->setups[b->setup]) / (t->now_s - w->begun_s);
 }
 
 /* Work left of the block that a worker holds. */
@@ -319,8 +327,10 @@ void vb_lease_learn(vb_lease_table *t, int worker, double seconds)
     const vb_lease_block *b = &t->blocks[w->block];
     vb_lease_setup *q = &t->setups[b->setup];
     vb_lease_worker *kind = &t->workers[w->kind];
-    double cost = w->n_index * b->trial_cost;
+    double cost = count_done(t, w) * b->trial_cost;
 
+    if (cost <= 0)
+        return;
     if (kind->learnt_s > 0 && q->work_cost > 0) {
         double off = seconds * kind->learnt_work / kind->learnt_s / (cost * heaviness(q)) - 1;
 

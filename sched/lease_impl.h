@@ -30,7 +30,7 @@ typedef struct {
     int block; /* -1: no lease */
     uint64_t epoch;
     double deadline_s, begun_s;
-    int kind;                     /* the first worker with such a device */
+    int kind;                     /* a worker with such a device, the one in which is kept what is known of them all: */
     double learnt_s, learnt_work; /* of blocks that workers of this kind ran whole: their speed is the quotient */
     int n_learnt;                 /* those blocks */
     double speed;                 /* work per second, 0: not known yet; by look_ahead() */
@@ -70,6 +70,6 @@ int vb_lease_queued_before(const vb_lease_setup *q, int place); /* the last one 
 /* lease_choice.c: a queued block for worker, taken off the queue; -1: none for it now. */
 int vb_lease_choose(vb_lease_table *t, int worker);
 int vb_lease_choose_ahead(vb_lease_table *t, int worker); /* of the setup that it holds, to follow its present one */
-void vb_lease_learn(vb_lease_table *t, int worker, double seconds); /* the block that it holds was run whole */
+void vb_lease_learn(vb_lease_table *t, int worker, double seconds); /* what is done of the block that it holds took so long */
 
 #endif

@@ -429,6 +429,71 @@ static void test_remaining(void **state)
     vb_plan_free(p);
 }
 
+static void fail_some(vb_lease_table *t, const vb_lease *l, int from)
+{
+    for (int i = from; i < l->n_trials; i++)
+        vb_lease_finish(t, l->block, l->index[i], VB_LEASE_FAILED);
+}
+
+/* What failed, at once maybe, tells nothing of how long blocks take, nor of its worker's speed as the block goes on. */
+static void test_failures_teach_nothing(void **state)
+{
+    vb_plan *p = make_plan(4, 1); /* costs 1, 2, 3, 4 */
+    vb_lease_table *t;
+    vb_lease l, other;
+
+    (void)state;
+    assert_int_equal(vb_lease_create(&t, p, 1, NULL), VB_OK);
+    assert_true(vb_lease_take(t, 0, 0, 1000, &l));
+    fail_some(t, &l, 0);
+    vb_lease_release(t, 0, 0.001, true);
+    assert_float_equal(vb_lease_remaining_s(t), 1 + 2 + 3, 1e-9);
+    assert_true(vb_lease_take(t, 0, 1, 1000, &l));
+    vb_lease_finish(t, l.block, l.index[0], VB_LEASE_DONE);
+    fail_some(t, &l, 1);
+    vb_lease_release(t, 0, 10, true); /* a third of cost 3 */
+    assert_float_equal(vb_lease_remaining_s(t), 10 * (1 + 2), 1e-9);
+    vb_lease_free(t);
+
+    for (int i = 0; i < 4; i++)
+        p->blocks[i].cost = 10;
+    assert_int_equal(vb_lease_create(&t, p, 2, NULL), VB_OK);
+    assert_true(vb_lease_take(t, 0, 0, 1000, &l));
+    finish_all(t, &l);
+    vb_lease_release(t, 0, 10, true);
+    assert_true(vb_lease_take(t, 1, 10, 1000, &other));
+    fail_some(t, &other, 1);
+    assert_true(vb_lease_take(t, 0, 10.001, 1000, &l)); /* nobody is faster */
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
+/* Devices of a kind are one kind in whatever order that is told, with all that was learnt of each. */
+static void test_kinds_in_any_order(void **state)
+{
+    vb_plan *p = make_plan(8, 1);
+    vb_lease_table *t;
+    vb_lease l[4];
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        p->blocks[i].cost = 10;
+    assert_int_equal(vb_lease_create(&t, p, 4, NULL), VB_OK);
+    vb_lease_same_kind(t, 3, 2);
+    vb_lease_same_kind(t, 2, 1); /* 3 is of 1's kind by this */
+    for (int w = 0; w < 3; w++)
+        assert_true(vb_lease_take(t, w, 0, 1000, &l[w]));
+    finish_all(t, &l[0]);
+    vb_lease_release(t, 0, 1, true); /* a fast one */
+    finish_all(t, &l[1]);
+    vb_lease_release(t, 1, 100, true);
+    assert_false(vb_lease_take(t, 3, 100, 1000, &l[3])); /* as slow as 1: the fast one will have done the rest sooner */
+    vb_lease_same_kind(t, 0, 3); /* after all: together they take 20 / 101 */
+    assert_true(vb_lease_take(t, 3, 100, 1000, &l[3]));
+    vb_lease_free(t);
+    vb_plan_free(p);
+}
+
 /* Random takes, ends, deaths and expiries: every trial ends once, no block is held by two. */
 static void test_random(void **state)
 {
@@ -528,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_reservation), cmocka_unit_test(test_ends_together),
         cmocka_unit_test(test_long_blocks_first),
         cmocka_unit_test(test_short_setup_fills_the_end), cmocka_unit_test(test_spare_worker_changes),
+        cmocka_unit_test(test_failures_teach_nothing), cmocka_unit_test(test_kinds_in_any_order),
         cmocka_unit_test(test_random),
     };
 
