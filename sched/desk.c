@@ -107,6 +107,8 @@ vb_status vb_desk_open(vb_desk **out, const vb_rank *rank, vb_roster *r, const c
     d->shown = calloc((size_t)d->n_workers, sizeof *d->shown);
     for (int i = 0; d->shown && i < d->n_workers; i++)
         d->shown[i] = (vb_ticker_worker){.rank = i + 1, .host = "", .device = ""};
+    for (int i = 0; d->workers && i < d->n_workers; i++)
+        d->workers[i].heard_s = vb_desk_now_s();
     vb_ticker_init(&d->ticker, &rank->log, r->total, r->done + r->failed);
     if (!d->workers || !d->shown) {
         st = vb_fail(err, VB_ENOMEM, "%d workers", d->n_workers);
@@ -166,6 +168,29 @@ static vb_status grant(vb_desk *d, int worker, const vb_lease *l, vb_err *err)
     return st;
 }
 
+/* Stopped before they asked for a first block, or between two: no lease of theirs runs out. */
+static void give_up_mute(vb_desk *d)
+{
+    for (int i = 0; i < d->n_workers && !d->draining; i++) {
+        vb_desk_worker *w = &d->workers[i];
+
+        if (w->waiting || w->retired || w->silent || vb_lease_holds(d->leases, i) || vb_desk_now_s() < w->heard_s + d->ttl_s)
+            continue;
+        vb_desk_say(d, VB_LOG_WARN, "r%d%s%s has been silent for %.0f s and asks for no block: it is taken for lost until it does", i + 1,
+                    w->known ? " on " : "", w->hello.host, d->ttl_s);
+        w->silent = true;
+        vb_lease_retire(d->leases, i);
+    }
+}
+
+static bool all_silent(const vb_desk *d)
+{
+    for (int i = 0; i < d->n_workers; i++)
+        if (!d->workers[i].silent && !d->workers[i].retired)
+            return false;
+    return !vb_desk_deserted(d);
+}
+
 static vb_status take_back(vb_desk *d, bool *busy, vb_err *err)
 {
     uint64_t epoch;
@@ -177,11 +202,11 @@ static vb_status take_back(vb_desk *d, bool *busy, vb_err *err)
         vb_desk_say(d, VB_LOG_WARN, "r%d on %s has been silent for %.0f s: its block '%s' goes to another", worker + 1,
                     d->workers[worker].hello.host, d->ttl_s, d->r->plan->blocks[block].video);
         d->shown[worker].video = NULL;
-        if ((st = vb_desk_send(d, worker, VB_MSG_CANCEL, epoch, NULL, 0, err)) == VB_OK && vb_lease_all_gone(d->leases))
-            st = vb_fail(err, VB_EMPI, "no worker is left that answers; the last one was r%d on %s", worker + 1,
-                         d->workers[worker].hello.host);
+        d->workers[worker].silent = true;
+        st = vb_desk_send(d, worker, VB_MSG_CANCEL, epoch, NULL, 0, err);
     }
-    return st;
+    give_up_mute(d);
+    return st == VB_OK && all_silent(d) ? vb_fail(err, VB_EMPI, "no worker is left that answers: see the warnings above") : st;
 }
 
 vb_status vb_desk_round(vb_desk *d, bool *busy, vb_err *err)
@@ -194,7 +219,7 @@ vb_status vb_desk_round(vb_desk *d, bool *busy, vb_err *err)
     for (int i = 0; i < d->n_workers && st == VB_OK && !d->draining; i++) {
         bool held = vb_lease_holds(d->leases, i); /* it asks ahead, while its last trial runs */
 
-        if (!d->workers[i].waiting || !(held ? vb_lease_reserve(d->leases, i, &l) : vb_lease_take(d->leases, i, vb_desk_now_s(), d->ttl_s, &l)))
+        if (!d->workers[i].waiting || d->workers[i].silent || !(held ? vb_lease_reserve(d->leases, i, &l) : vb_lease_take(d->leases, i, vb_desk_now_s(), d->ttl_s, &l)))
             continue;
         *busy = true;
         if (!held)

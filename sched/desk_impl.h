@@ -15,6 +15,8 @@ enum { VB_DESK_GROUP = 64 }; /* results in one transaction, at most */
 typedef struct {
     vb_hello hello;
     bool known, waiting, retired;
+    bool silent;    /* it said nothing for a lease's time, and has not spoken since: it gets no block */
+    double heard_s; /* when it last spoke */
     int failed_starts;
     double leased_ms;
     vb_intake intake;

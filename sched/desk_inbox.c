@@ -253,6 +253,8 @@ static vb_status on_message(vb_desk *d, int worker, const vb_msg *m, const uint8
     vb_hello hello;
     vb_status st;
 
+    d->workers[worker].heard_s = vb_desk_now_s();
+    d->workers[worker].silent = false;
     switch (m->type) {
     case VB_MSG_HELLO:
         if ((st = vb_hello_from_json(&hello, (const char *)payload, m->length, err)))

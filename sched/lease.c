@@ -280,14 +280,6 @@ void vb_lease_retire(vb_lease_table *t, int worker)
     t->workers[worker].gone = true;
 }
 
-bool vb_lease_all_gone(const vb_lease_table *t)
-{
-    for (int i = 0; i < t->n_workers; i++)
-        if (!t->workers[i].gone)
-            return false;
-    return true;
-}
-
 bool vb_lease_expire(vb_lease_table *t, double now_s, int *worker, int *block, uint64_t *epoch)
 {
     t->now_s = now_s;

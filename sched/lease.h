@@ -70,10 +70,8 @@ void vb_lease_release(vb_lease_table *t, int worker, double seconds, bool kept);
 void vb_lease_same_kind(vb_lease_table *t, int worker, int as);
 /* The worker was lost in the block that it holds: it does not get it again as long as there is another. */
 void vb_lease_avoid(vb_lease_table *t, int worker);
-/* The worker takes no more leases. */
+/* The worker takes no more leases, as far as is known: nothing is kept for it until it takes one. */
 void vb_lease_retire(vb_lease_table *t, int worker);
-/* Every worker is retired, or silent since its lease ran out. */
-bool vb_lease_all_gone(const vb_lease_table *t);
 /* The epoch that the worker holds, 0: none. */
 uint64_t vb_lease_held(const vb_lease_table *t, int worker);
 /* Ends one lease whose deadline has passed, and its worker's reservation; false: none has. */

@@ -35,7 +35,7 @@ typedef struct {
     int n_learnt;                 /* those blocks */
     double speed;                 /* work per second, 0: not known yet; by look_ahead() */
     int setup; /* held by its engine, -1: none */
-    bool gone; /* retired, or silent since a lease of its ran out */
+    bool gone; /* retired, or silent for a lease's time */
     int n_index;
     int *index; /* trials of the block when it was leased, owned */
     int next_block; /* reserved, -1: none; the rest likewise */

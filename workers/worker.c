@@ -333,6 +333,7 @@ static vb_status on_coordinator(worker *w, const vb_msg *m, const uint8_t *paylo
         vb_child_end(&w->child, 0, &w->r->log);
         w->engine_up = false;
         drop_next(w); /* taken back with it */
+        w->asked = false; /* what was asked before the silence stands for nothing: the coordinator waits for a word */
         return go_on(w, err);
     case VB_MSG_DRAIN:
         return drain(w, err);

@@ -1,5 +1,5 @@
 /* Desk: a worker that is late, damaged, mistaken or hostile, before a coordinator with a store. The link is the test's own: what
- * "workers" send is queued here, and what they would get is kept. */
+ * "workers" send is queued here, and what they would get is kept. So is the clock. */
 #include "test.h"
 
 #include "control.h"
@@ -24,6 +24,19 @@ static struct {
     message in[MOST], out[MOST]; /* out: since the last serve() */
     int n_in, n_out;
 } wire;
+
+static double clock_ms = 1e6;
+
+double vb_now_ms(void)
+{
+    return clock_ms;
+}
+
+/* Longer than a lease. */
+static void let_pass(void)
+{
+    clock_ms += 1e6;
+}
 
 vb_status vb_link_send(vb_link *l, int peer, vb_msg_type type, uint64_t epoch, const void *head, size_t n_head, const void *tail,
                        size_t n_tail, vb_err *err)
@@ -299,14 +312,14 @@ static void a_failure_is_recorded_once(void **state)
     assert_int_equal(o->status[0][0], VB_TRIAL_FAILED);
 }
 
-static void report_death(uint64_t epoch, int trial, const char *outcome)
+static void report_death(int worker, uint64_t epoch, int trial, const char *outcome)
 {
     vb_death d = {.trial = trial, .detail = "no such device", .last_frame = -1, .log = "cannot open"};
     char *text;
 
     snprintf(d.outcome, sizeof d.outcome, "%s", outcome);
     OK(vb_death_to_json(&text, &d, &err));
-    say(1, VB_MSG_ATTEMPT, epoch, text, strlen(text));
+    say(worker, VB_MSG_ATTEMPT, epoch, text, strlen(text));
     free(text);
 }
 
@@ -319,13 +332,13 @@ static void engines_that_do_not_start_end_the_run(void **state)
     greet(o, 1);
     say(2, VB_MSG_DRAIN, 0, NULL, 0); /* the other worker was told to stop */
     for (int i = 0; i < 2; i++) {
-        report_death(o->epoch + 1, -1, "exit"); /* of no lease */
-        report_death(o->epoch, -1, "exit");
+        report_death(1, o->epoch + 1, -1, "exit"); /* of no lease */
+        report_death(1, o->epoch, -1, "exit");
         OK(serve(o, &err));
         assert_int_equal(o->status[0][0], VB_TRIAL_MISSING);
         ask_again(o, 1);
     }
-    report_death(o->epoch, -1, "exit");
+    report_death(1, o->epoch, -1, "exit");
     assert_int_equal(serve(o, &err), VB_EMODEL);
     assert_non_null(strstr(err.msg, "no worker is left: nano3: no such device; last words: cannot open"));
     assert_true(vb_desk_deserted(o->desk));
@@ -338,7 +351,7 @@ static void refused_options_end_the_run(void **state)
     vb_err err = {0};
 
     greet(o, 1);
-    report_death(o->epoch, -1, "usage");
+    report_death(1, o->epoch, -1, "usage");
     assert_int_equal(serve(o, &err), VB_EARG);
     assert_non_null(strstr(err.msg, "host nano3: no such device"));
 }
@@ -350,7 +363,7 @@ static void a_trial_that_kills_its_engine_is_quarantined(void **state)
     greet(o, 1);
     say(2, VB_MSG_DRAIN, 0, NULL, 0);
     for (int i = 0; i < 3; i++) {
-        report_death(o->epoch, 0, "signal");
+        report_death(1, o->epoch, 0, "signal");
         OK(serve(o, &err));
         ask_again(o, 1); /* the other trial is left */
     }
@@ -363,6 +376,62 @@ static void a_trial_that_kills_its_engine_is_quarantined(void **state)
     assert_int_equal(o->status[0][1], VB_TRIAL_MISSING);
 }
 
+/* A block that one worker's engine died of is kept for the other one, but not for one that does not come. */
+static void a_worker_that_never_asks_is_not_waited_for(void **state)
+{
+    office *o = *state;
+
+    greet(o, 1);
+    report_death(1, o->epoch, 0, "signal");
+    say(1, VB_MSG_REQUEST, 0, NULL, 0);
+    OK(serve(o, &err));
+    assert_null(answer_to(1, VB_MSG_LEASE));
+    let_pass();
+    OK(serve(o, &err));
+    assert_non_null(answer_to(1, VB_MSG_LEASE));
+    o->epoch = answer_to(1, VB_MSG_LEASE)->m.epoch;
+    greet(o, 2); /* late, and welcome */
+    report_death(1, o->epoch, 0, "signal");
+    OK(serve(o, &err));
+    assert_non_null(answer_to(2, VB_MSG_LEASE));
+}
+
+static void a_job_in_which_nobody_asks_is_lost(void **state)
+{
+    office *o = *state;
+    vb_err err = {0};
+
+    OK(serve(o, &err));
+    say(1, VB_MSG_DRAIN, 0, NULL, 0);
+    OK(serve(o, &err));
+    let_pass();
+    assert_int_equal(serve(o, &err), VB_EMPI);
+    assert_non_null(strstr(err.msg, "no worker is left that answers"));
+}
+
+/* Who asked ahead and then let its lease run out gets no other before it has spoken again. */
+static void a_silent_worker_gets_no_block(void **state)
+{
+    office *o = *state;
+
+    greet(o, 2);
+    report_death(2, o->epoch, 0, "signal");
+    greet(o, 1); /* it gets the block: the other one was lost in it */
+    assert_non_null(answer_to(1, VB_MSG_LEASE));
+    say(1, VB_MSG_REQUEST, 0, NULL, 0);
+    say(2, VB_MSG_REQUEST, 0, NULL, 0);
+    OK(serve(o, &err));
+    let_pass();
+    OK(serve(o, &err));
+    assert_non_null(answer_to(1, VB_MSG_CANCEL));
+    assert_null(answer_to(1, VB_MSG_LEASE));
+    assert_non_null(answer_to(2, VB_MSG_LEASE));
+    report_death(2, answer_to(2, VB_MSG_LEASE)->m.epoch, 0, "signal");
+    OK(serve(o, &err));
+    assert_null(answer_to(1, VB_MSG_LEASE));
+    ask_again(o, 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_office, close_office)
@@ -370,7 +439,8 @@ int main(void)
         TEST(results_are_taken_from_the_holder_alone), TEST(a_trial_that_is_never_valid_is_quarantined),
         TEST(nonsense_is_dropped),                     TEST(a_failure_is_recorded_once),
         TEST(engines_that_do_not_start_end_the_run),   TEST(refused_options_end_the_run),
-        TEST(a_trial_that_kills_its_engine_is_quarantined),
+        TEST(a_trial_that_kills_its_engine_is_quarantined), TEST(a_worker_that_never_asks_is_not_waited_for),
+        TEST(a_job_in_which_nobody_asks_is_lost),      TEST(a_silent_worker_gets_no_block),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
