@@ -115,6 +115,10 @@ vb_status vb_launch_make(vb_launch *l, const vb_options *o, int argc, char **arg
         l->argv[n++] = "node";
         l->argv[n++] = "-x";
         l->argv[n++] = "SAVBENCH_SUPERVISED";
+        if (getenv("SAVBENCH_ENGINE_SILENCE_S")) { /* leases are measured by it: it must be the same everywhere */
+            l->argv[n++] = "-x";
+            l->argv[n++] = "SAVBENCH_ENGINE_SILENCE_S";
+        }
     }
     l->argv[n++] = "-n";
     l->argv[n++] = l->ranks;

@@ -87,7 +87,11 @@ static void ranks_and_hosts(void **state)
     setenv("SLURM_JOB_NUM_NODES", "1", 1);
     assert_null(strstr(line(NULL, 3, &err), "--map-by"));
     setenv("SLURM_JOB_NUM_NODES", "2", 1);
-    HOLDS(line(NULL, 3, &err), " --map-by node -x SAVBENCH_SUPERVISED ");
+    unsetenv("SAVBENCH_ENGINE_SILENCE_S");
+    HOLDS(line(NULL, 3, &err), " --map-by node -x SAVBENCH_SUPERVISED -n ");
+    setenv("SAVBENCH_ENGINE_SILENCE_S", "9", 1);
+    HOLDS(line(NULL, 3, &err), " -x SAVBENCH_SUPERVISED -x SAVBENCH_ENGINE_SILENCE_S -n ");
+    unsetenv("SAVBENCH_ENGINE_SILENCE_S");
     unsetenv("SLURM_JOB_NUM_NODES");
     text = line("localhost slots=2\n127.0.0.2\n", 0, &err);
     HOLDS(text, " --host localhost:3,127.0.0.2:1 ");
