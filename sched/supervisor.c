@@ -35,26 +35,32 @@ typedef struct {
     vb_logger log;
     int stop_fd;
     int restarts;
+    int losses, backoff_ms; /* in a row; and the next pause */
 } supervisor;
 
 typedef struct {
     int64_t missing, done, failed;
 } stock;
 
-/* The first time, failures that are to be retried are forgotten: not by the first job, which may be lost before it does. */
-static vb_status take_stock(stock *s, const supervisor *v, bool first, vb_err *err)
+/* Before the first job, failures that are to be retried are forgotten; by a job they might not be, if it is lost early. *signal: one
+ * that came meanwhile; else as it was. */
+static vb_status take_stock(stock *s, int *signal, const supervisor *v, vb_err *err)
 {
+    bool first = v->restarts == 0;
     vb_recovery recovery;
     vb_roster r = {0};
     vb_status st = VB_OK;
 
     for (int i = 0; i < LOCK_TRIES; i++) {
+        int got;
+
         st = vb_roster_open(&r, v->options, first && v->options->retry_failed, &recovery, err);
         *s = (stock){r.missing + r.missing_bad, r.done, r.failed};
         vb_roster_close(&r);
-        if (st != VB_ESTORE || v->restarts == 0)
+        if (st != VB_ESTORE || first)
             break;
-        vb_stop_wait(v->stop_fd, 100);
+        if ((got = vb_stop_wait(v->stop_fd, 100)))
+            *signal = got;
     }
     return st;
 }
@@ -137,7 +143,7 @@ static bool final_code(int status)
     return WIFEXITED(status) && (WEXITSTATUS(status) == VB_EXIT_USAGE || WEXITSTATUS(status) == VB_EXIT_FAILED);
 }
 
-/* With a host file: hosts that are gone are left out from now on. */
+/* With a host file: hosts that do not answer now are left out. VB_EMPI: there is no worker's host that does. */
 static vb_status leave_out_hosts(supervisor *v, vb_launch *launch, vb_err *err)
 {
     if (!v->options->hostfile)
@@ -150,9 +156,37 @@ static vb_status leave_out_hosts(supervisor *v, vb_launch *launch, vb_err *err)
     return VB_OK;
 }
 
+/* One more loss in a row, and the pause after it. *signal: one that came meanwhile, or 0. */
+static vb_status count_loss(supervisor *v, int *signal, const char *what, const stock *s, vb_err *err)
+{
+    if (++v->losses > MAX_RESTARTS)
+        return vb_fail(err, VB_EMPI, "the job was lost %d times in a row without a new result (%lld trials are "
+                       "missing): see the messages above; the same command goes on from here",
+                       v->losses, (long long)s->missing);
+    vb_log(&v->log, VB_LOG_WARN, "the job was lost (%s) with %lld trials missing: starting it again, %d of %d", what,
+           (long long)s->missing, v->losses, MAX_RESTARTS);
+    *signal = vb_stop_wait(v->stop_fd, v->backoff_ms);
+    v->backoff_ms *= 2;
+    return VB_OK;
+}
+
+/* Until the job can be started again. That no host answers may be an outage that is soon over: likewise a loss. */
+static vb_status recover(supervisor *v, vb_launch *launch, int *signal, int status, const stock *s, vb_err *err)
+{
+    vb_err why;
+    vb_status st;
+
+    snprintf(why.msg, sizeof why.msg, "%s %d", WIFSIGNALED(status) ? "signal" : "code",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    do {
+        if ((st = count_loss(v, signal, why.msg, s, err)) || *signal)
+            return st;
+    } while ((st = leave_out_hosts(v, launch, &why)) == VB_EMPI);
+    return st ? vb_fail(err, st, "%s", why.msg) : VB_OK;
+}
+
 static vb_status run_jobs(supervisor *v, vb_launch *launch, stock *s, int *code, vb_err *err)
 {
-    int backoff_ms = FIRST_BACKOFF_MS, losses = 0;
     vb_status st = VB_OK;
 
     for (;;) {
@@ -165,7 +199,7 @@ static vb_status run_jobs(supervisor *v, vb_launch *launch, stock *s, int *code,
             return vb_fail(err, VB_EIO, "cannot start mpirun: %s", strerror(errno));
         status = wait_for(v, pid, &signal);
         v->restarts++;
-        if ((st = take_stock(s, v, false, err)))
+        if ((st = take_stock(s, &signal, v, err)))
             return st;
         if (s->missing == 0) {
             *code = s->failed ? VB_EXIT_SOME_FAILED : VB_EXIT_OK;
@@ -181,23 +215,15 @@ static vb_status run_jobs(supervisor *v, vb_launch *launch, stock *s, int *code,
             return VB_OK;
         }
         if (s->done + s->failed > before) {
-            losses = 0;
-            backoff_ms = FIRST_BACKOFF_MS;
+            v->losses = 0;
+            v->backoff_ms = FIRST_BACKOFF_MS;
         }
-        if (++losses > MAX_RESTARTS)
-            return vb_fail(err, VB_EMPI, "the job was lost %d times in a row without a new result (%lld trials are "
-                           "missing): see the messages above; the same command goes on from here",
-                           losses, (long long)s->missing);
-        vb_log(&v->log, VB_LOG_WARN, "the job was lost (%s %d) with %lld trials missing: starting it again, %d of %d",
-               WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-               (long long)s->missing, losses, MAX_RESTARTS);
-        if (vb_stop_wait(v->stop_fd, backoff_ms)) {
+        if ((st = recover(v, launch, &signal, status, s, err)))
+            return st;
+        if (signal) {
             *code = VB_EXIT_RESUMABLE;
             return VB_OK;
         }
-        backoff_ms *= 2;
-        if ((st = leave_out_hosts(v, launch, err)))
-            return st;
     }
 }
 
@@ -206,13 +232,14 @@ static vb_status supervise(supervisor *v, int *code, vb_err *err)
     char engine[PATH_MAX];
     vb_launch launch;
     stock s;
+    int none = 0; /* it waits for nobody then */
     vb_status st = vb_launch_make(&launch, v->options, v->argc, v->argv, false, err);
 
     if (st)
         return st;
     if (!v->options->hostfile && (st = vb_engine_path(engine, sizeof engine, err))) /* each host checks its own */
         goto out;
-    if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, v, true, err)))
+    if ((st = vb_stop_open(&v->stop_fd, err)) || (st = take_stock(&s, &none, v, err)))
         goto out;
     st = run_jobs(v, &launch, &s, code, err);
 out:
@@ -222,7 +249,7 @@ out:
 
 int vb_supervisor_main(const vb_options *o, int argc, char **argv)
 {
-    supervisor v = {.options = o, .argc = argc, .argv = argv, .stop_fd = -1};
+    supervisor v = {.options = o, .argc = argc, .argv = argv, .stop_fd = -1, .backoff_ms = FIRST_BACKOFF_MS};
     int code = VB_EXIT_FAILED;
     vb_err err;
 
