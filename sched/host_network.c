@@ -53,19 +53,21 @@ static in_addr_t address_of(const char *host)
     return address;
 }
 
-/* One of this machine's names or addresses. */
-static bool is_own(in_addr_t address, const char *host, const struct ifaddrs *all)
+static bool is_own_name(const char *host)
 {
     char own[256] = "";
 
     gethostname(own, sizeof own - 1);
-    if (!strcmp(host, own) || (ntohl(address) >> 24) == 127)
-        return true;
+    return !strcmp(host, own) || !strcmp(host, "localhost");
+}
+
+static bool is_own_address(in_addr_t address, const struct ifaddrs *all)
+{
     for (const struct ifaddrs *i = all; i; i = i->ifa_next)
         if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET &&
             ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr == address)
             return true;
-    return false;
+    return ntohl(address) >> 24 == 127;
 }
 
 /* The narrowest network of this machine's that the address is in. False: none. */
@@ -102,7 +104,7 @@ void vb_host_network(char network[VB_NETWORK_MAX], const vb_hosts *h)
     for (int i = 0; i < h->n; i++) {
         in_addr_t address = address_of(h->list[i].name), n, m;
 
-        if (is_own(address, h->list[i].name, all))
+        if (is_own_name(h->list[i].name) || is_own_address(address, all))
             continue;
         if (!address || !network_of(&n, &m, address, all) || (others && (n != net || m != mask)))
             goto out;
@@ -114,4 +116,16 @@ void vb_host_network(char network[VB_NETWORK_MAX], const vb_hosts *h)
         snprintf(network, VB_NETWORK_MAX, "%s/%d", text, __builtin_popcount(mask));
 out:
     freeifaddrs(all);
+}
+
+bool vb_host_is_own(const char *host)
+{
+    struct ifaddrs *all = NULL;
+    bool own = is_own_name(host);
+
+    if (!own && !getifaddrs(&all)) {
+        own = is_own_address(address_of(host), all);
+        freeifaddrs(all);
+    }
+    return own;
 }

@@ -77,13 +77,14 @@ static void test_here(void **state)
     assert_int_equal(n, 2);
 }
 
-/* Of six hosts one refuses, one never answers, one is this machine, which is not asked, and the agent of one is killed. */
+/* Of seven hosts one refuses, one never answers, two are this machine (by an address of its that does not look so), which is not asked, and
+ * the agent of one is killed. */
 static void test_probe(void **state)
 {
     char path[] = "/tmp/vb_agent_XXXXXX", lost[64], agent[64];
     static const char script[] = "shift\n[ $# = 2 ] && [ $2 = true ] || exit 9\ncase $1 in dead) exit 255 ;; hurt) kill -9 $$ ;; frozen) sleep 60 ;; esac\n";
-    vb_host list[] = {{"nano1", 1}, {"dead", 2}, {"localhost", 1}, {"frozen", 1}, {"work1", 4}, {"hurt", 1}};
-    vb_hosts h = {6, list};
+    vb_host list[] = {{"nano1", 1}, {"dead", 2}, {"localhost", 1}, {"frozen", 1}, {"work1", 4}, {"hurt", 1}, {"0x7f000001", 1}};
+    vb_hosts h = {7, list};
     int fd = mkstemp(path);
 
     (void)state;
@@ -94,13 +95,14 @@ static void test_probe(void **state)
     setenv("OMPI_MCA_plm_rsh_agent", agent, 1);
     assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
     assert_string_equal(lost, "dead, frozen, hurt");
-    assert_int_equal(h.n, 3);
+    assert_int_equal(h.n, 4);
+    assert_string_equal(h.list[3].name, "0x7f000001");
     assert_string_equal(h.list[1].name, "localhost");
     assert_string_equal(h.list[2].name, "work1");
     assert_int_equal(h.list[2].slots, 4);
     setenv("OMPI_MCA_plm_rsh_agent", "/nowhere/agent", 1);
     assert_int_equal(vb_hosts_probe(&h, lost, sizeof lost, 1500 * PATIENCE, NULL), VB_OK);
-    assert_int_equal(h.n, 1);
+    assert_int_equal(h.n, 2);
     /* Without a word it is ssh, which is not found here. */
     setenv("PATH", "/nowhere", 1);
     for (int i = 0; i < 2; i++) {
