@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     int trial;        /* of the lease, the one that ran; -1: the engine never came up */
-    char outcome[24]; /* "signal", "exit", "error", "hang", "cancelled", "usage": it refused the options */
+    char outcome[24]; /* of outcome.h; or "usage": it refused the options, which ends the run */
     char detail[512];
     int signal, exit_code; /* 0: none */
     int last_frame;        /* -1: none */
