@@ -209,6 +209,19 @@ double vb_db_real(sqlite3_stmt *stmt, int column)
     return sqlite3_column_type(stmt, column) == SQLITE_NULL ? NAN : sqlite3_column_double(stmt, column);
 }
 
+vb_status vb_db_copy(vb_db *to, vb_db *from, vb_err *err)
+{
+    char what[300];
+    sqlite3_backup *b = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+
+    if (b)
+        (void)sqlite3_backup_step(b, -1);
+    if (b && sqlite3_backup_finish(b) == SQLITE_OK) /* this, not the step, tells `to` what went wrong */
+        return VB_OK;
+    snprintf(what, sizeof what, "copy of '%.250s'", from->path);
+    return vb_db_fail(to, what, err);
+}
+
 vb_status vb_db_begin(vb_db *db, vb_err *err) { return vb_db_exec(db, "BEGIN IMMEDIATE", err); }
 
 vb_status vb_db_end(vb_db *db, vb_status st, vb_err *err)

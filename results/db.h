@@ -47,6 +47,9 @@ vb_status vb_db_int(int64_t *value, bool *found, vb_db *db, vb_err *err, const c
 void vb_db_text(char *out, size_t size, sqlite3_stmt *stmt, int column);
 double vb_db_real(sqlite3_stmt *stmt, int column);
 
+/* All of from in place of what is in to. */
+vb_status vb_db_copy(vb_db *to, vb_db *from, vb_err *err);
+
 /* Transactions: BEGIN IMMEDIATE; COMMIT when st is VB_OK, else ROLLBACK. Returns st or the commit's error. */
 vb_status vb_db_begin(vb_db *db, vb_err *err);
 vb_status vb_db_end(vb_db *db, vb_status st, vb_err *err);

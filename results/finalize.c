@@ -5,6 +5,7 @@
  * means that it is made again. */
 #include "derive.h"
 #include "publish.h"
+#include "state.h"
 #include "store_impl.h"
 
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char results_name[] = "results.h5", db_name[] = "summary.db";
+static const char results_name[] = "results.h5";
 
 static vb_status derive_all(vb_store *s, const char *key, vb_err *err)
 {
@@ -96,26 +97,16 @@ static vb_status epoch_of(int64_t *epoch, const char *path, vb_err *err)
 /* With a state folder elsewhere, OUT gets a copy of the database. */
 static vb_status copy_to_out(vb_store *s, vb_err *err)
 {
-    char copy[VB_PATH_MAX + 64], path[VB_PATH_MAX + 64];
+    char path[VB_PATH_MAX + 64];
     int64_t there = -1, here = 0;
-    vb_db *to = NULL;
-    sqlite3_backup *b;
     vb_status st;
 
-    snprintf(path, sizeof path, "%s/%s", s->paths.out, db_name);
-    snprintf(copy, sizeof copy, "%s/" VB_TEMPORARY_PREFIX "%s", s->paths.out, db_name);
+    snprintf(path, sizeof path, "%s/summary.db", s->paths.out);
     if ((st = vb_db_int(&here, NULL, s->db, err, "SELECT epoch FROM store", "")))
         return st;
     if (epoch_of(&there, path, NULL) == VB_OK && there == here)
         return VB_OK;
-    if ((st = vb_db_open(&to, copy, VB_DB_WRITE, err)))
-        return st;
-    b = sqlite3_backup_init(vb_db_handle(to), "main", vb_db_handle(s->db), "main");
-    if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE)
-        st = vb_db_fail(to, "copy of the state folder's database", err);
-    sqlite3_backup_finish(b);
-    vb_db_close(to);
-    return st ? st : vb_publish_written(s->dir, db_name, err);
+    return vb_state_copy(s->dir, s->paths.out, s->db, err);
 }
 
 vb_status vb_finalize(const char *out_dir, const char *state_dir, vb_err *err)

@@ -43,7 +43,8 @@ vb_status vb_lock_claim(vb_lock *l, vb_err *err)
         return VB_OK;
     if (gethostname(host, sizeof host - 1) != 0)
         strcpy(host, "?");
-    n = snprintf(text, sizeof text, "%ld@%s\n", (long)getpid(), host);
+    snprintf(l->name, sizeof l->name, "%ld@%s", (long)getpid(), host);
+    n = snprintf(text, sizeof text, "%s\n", l->name);
     if (ftruncate(l->fd, 0) != 0 || pwrite(l->fd, text, (size_t)n, 0) != n)
         return vb_fail(err, VB_EIO, "write " LOCK_NAME ": %s", strerror(errno));
     l->claimed = 1;

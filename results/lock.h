@@ -10,6 +10,7 @@
 typedef struct {
     int fd; /* -1: not held */
     int claimed;
+    char name[96]; /* ours, when claimed: "4711@nano3" */
 } vb_lock;
 
 /* dir: the open output folder; shown: its name for messages. VB_ESTORE names who holds it. */

@@ -16,8 +16,11 @@ typedef struct {
     bool apart;              /* the state folder is not OUT */
 } vb_paths;
 
-/* state_dir NULL: the one that OUT/.state-dir names, if its database is there, else OUT. With make, folders are
- * created and .state-dir is written. Without: VB_EARG when OUT is no output folder. */
+/* mkdir -p. VB_EARG where the path is empty or too long. */
+vb_status vb_paths_make(const char *folder, vb_err *err);
+
+/* state_dir NULL: the one that OUT/.state-dir names (vb_state_linked), else OUT. OUT must be there. With make the state folder
+ * is created. Without: VB_EARG when OUT is no output folder. */
 vb_status vb_paths_find(vb_paths *p, const char *out_dir, const char *state_dir, bool make, vb_err *err);
 
 /* Whether path lies on a network or FUSE file system, where SQLite's WAL is not safe. */

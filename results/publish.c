@@ -73,10 +73,10 @@ static vb_status write_all(int fd, const uint8_t *bytes, size_t n, const char *n
     return VB_OK;
 }
 
-/* The temporary name of a file, checked. */
+/* The temporary name of a file, checked. The folder's own files may begin with a dot (".state-dir"). */
 static vb_status temporary_name(char temporary[NAME_MAX + 1], const char *name, vb_err *err)
 {
-    if (!vb_file_name_ok(name))
+    if (!vb_file_name_ok(name[0] == '.' ? name + 1 : name))
         return vb_fail(err, VB_EARG, "'%.200s' cannot be a file's name", name);
     snprintf(temporary, NAME_MAX + 1, VB_TEMPORARY_PREFIX "%s", name);
     return VB_OK;

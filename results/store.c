@@ -4,6 +4,7 @@
 #include "publish.h"
 #include "record.h"
 #include "schema.h"
+#include "state.h"
 #include "store_impl.h"
 
 #include <errno.h>
@@ -39,13 +40,14 @@ vb_status vb_store_open(vb_store **out, const char *out_dir, const char *state_d
         return vb_fail(err, VB_ENOMEM, "store '%s'", out_dir);
     s->dir = s->shards = s->lock.fd = -1;
     vb_logger_init(&s->log, -1, false);
-    if ((st = vb_paths_find(&s->paths, out_dir, state_dir, true, err)))
+    if ((st = vb_paths_make(out_dir, err)))
         goto fail;
     if ((s->dir = open(out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
         st = vb_fail(err, VB_EIO, "output folder '%s': %s", out_dir, strerror(errno));
         goto fail;
     }
     if ((st = vb_lock_take(&s->lock, s->dir, out_dir, err)) || (st = vb_folder_open(&s->shards, s->dir, "shards", false, err)) ||
+        (st = vb_paths_find(&s->paths, out_dir, state_dir, true, err)) || (st = vb_state_prepare(&s->paths, err)) ||
         (st = vb_db_open(&s->db, s->paths.db, VB_DB_WRITE, err)) || (st = vb_schema_apply(s->db, err)))
         goto fail;
     *out = s;
@@ -91,14 +93,14 @@ void vb_store_close(vb_store *s)
     free(s);
 }
 
-/* Once per process, before its first write: journal, name in the lock, epoch. Until then nothing on disk changes, so
+/* Once per process, before its first write: name in the lock, where the database is, journal, epoch. Until then nothing on disk changes, so
  * that a command that finds nothing to do leaves every file as it was. */
 static vb_status take_epoch(vb_store *s, vb_err *err)
 {
     bool remote = vb_path_is_remote(s->paths.state);
     vb_status st;
 
-    if ((st = vb_lock_claim(&s->lock, err)))
+    if ((st = vb_lock_claim(&s->lock, err)) || (st = vb_state_claim(&s->paths, s->dir, s->lock.name, err)))
         return st;
     if (remote)
         vb_log(&s->log, VB_LOG_WARN,
@@ -147,7 +149,7 @@ static vb_status begin_transaction(vb_store *s, vb_err *err)
     if ((st = vb_db_int(&epoch, NULL, s->db, err, "SELECT epoch FROM store", "")) == VB_OK && epoch != s->epoch)
         st = vb_fail(err, VB_ESTORE, "another savbench has taken over '%s' (epoch %lld, ours was %lld): this one stops writing",
                      s->paths.out, (long long)epoch, (long long)s->epoch);
-    if (st == VB_OK)
+    if (st == VB_OK && (st = vb_state_check(&s->paths, s->dir, s->lock.name, err)) == VB_OK)
         st = write_run(s, err);
     return st ? end_transaction(s, st, err) : VB_OK;
 }

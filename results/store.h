@@ -1,7 +1,7 @@
 /* Store: the output folder. OUT/shards/VIDEO/TAG_rN.h5 (the tag's '/' as ','), summary.db beside it (or in the state
  * folder, which OUT/.state-dir then names), and the order of a commit:
  *   shard to a temporary name, fsync, rename, fsync of the folder, then the row, then the caller acknowledges.
- * One process writes: the coordinator, on one thread. See design in ARCHITECTURE.md, "Stores". */
+ * One process writes: the coordinator, on one thread. Why it is so: ARCHITECTURE.md, "Why" and "When things break". */
 #ifndef VB_STORE_H
 #define VB_STORE_H
 
@@ -19,8 +19,9 @@ typedef struct {
     int64_t temporaries;
 } vb_recovery;
 
-/* Creates or opens OUT; migrates the schema; takes the writer's lock (VB_ESTORE names the holder when another lives).
- * state_dir NULL: the one that an earlier run used, else OUT. The epoch grows and the run's row is written with the
+/* Creates or opens OUT; takes the writer's lock (VB_ESTORE names the holder when another lives); migrates the schema.
+ * state_dir NULL: the one that an earlier run used, else OUT; one without a database gets a copy of that of the run before,
+ * one of another output folder is VB_EARG. The epoch grows and the run's row is written with the
  * first real write: opening, recovering and asking alone leave a sound folder's files as they are, to the byte. */
 vb_status vb_store_open(vb_store **out, const char *out_dir, const char *state_dir, vb_err *err);
 void vb_store_close(vb_store *s);

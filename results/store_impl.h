@@ -40,8 +40,8 @@ struct vb_store {
     bool run_written;
 };
 
-/* Begins a durable write: the first one takes an epoch and writes the run's row; each transaction checks that the epoch
- * is still ours (VB_ESTORE when another coordinator has taken over). End with vb_store_end; in a group that only closes a
+/* Begins a durable write: the first one takes an epoch and writes the run's row; each transaction checks that epoch and
+ * state folder are still ours (VB_ESTORE when another coordinator has taken over). End with vb_store_end; in a group that only closes a
  * savepoint. */
 vb_status vb_store_begin(vb_store *s, vb_err *err);
 vb_status vb_store_end(vb_store *s, vb_status st, vb_err *err);

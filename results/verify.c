@@ -300,18 +300,12 @@ out:
 /* In place of the rows made from shards, a copy of all that is told. */
 static vb_status copy_told(verifier *f, vb_err *err)
 {
-    sqlite3_backup *b;
-    vb_status st = VB_OK;
+    vb_status st;
 
     vb_db_close(f->made);
     f->made = NULL;
-    if ((st = vb_db_open(&f->made, NULL, VB_DB_MEMORY, err)))
-        return st;
-    b = sqlite3_backup_init(vb_db_handle(f->made), "main", vb_db_handle(f->told), "main");
-    if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE)
-        st = vb_db_fail(f->made, "copy into memory", err);
-    sqlite3_backup_finish(b);
-    return st;
+    st = vb_db_open(&f->made, NULL, VB_DB_MEMORY, err);
+    return st ? st : vb_db_copy(f->made, f->told, err);
 }
 
 static vb_status verify_all(verifier *f, vb_err *err)

@@ -29,21 +29,14 @@ vb_status vb_viewer_open(vb_db **out, const char *out_dir, vb_err *err)
 static vb_status derived_copy(vb_db **out, vb_db *from, const char *out_dir, vb_err *err)
 {
     vb_db *copy = NULL;
-    sqlite3_backup *b;
     int dir = open(out_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     vb_status st;
 
     if (dir < 0)
         return vb_fail(err, VB_EARG, "output folder '%s': %s", out_dir, strerror(errno));
-    if ((st = vb_db_open(&copy, NULL, VB_DB_MEMORY, err)))
-        goto out;
-    b = sqlite3_backup_init(vb_db_handle(copy), "main", vb_db_handle(from), "main");
-    if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE)
-        st = vb_db_fail(copy, "copy into memory", err);
-    sqlite3_backup_finish(b);
-    if (st == VB_OK && (st = vb_db_begin(copy, err)) == VB_OK)
+    if ((st = vb_db_open(&copy, NULL, VB_DB_MEMORY, err)) == VB_OK && (st = vb_db_copy(copy, from, err)) == VB_OK &&
+        (st = vb_db_begin(copy, err)) == VB_OK)
         st = vb_db_end(copy, vb_derive(copy, dir, NULL, err), err);
-out:
     close(dir);
     if (st)
         vb_db_close(copy);

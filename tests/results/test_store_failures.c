@@ -465,7 +465,7 @@ static void what_cannot_be_is_refused(void **state)
     /* Files: names that lead elsewhere, and what is no plain file of a sane size. */
     assert_true((dir = open(out, O_RDONLY | O_DIRECTORY)) >= 0);
     assert_int_equal(vb_publish(dir, "a/b", (const uint8_t *)"x", 1, &err), VB_EARG);
-    assert_int_equal(vb_publish_stage(dir, ".hidden", (const uint8_t *)"x", 1, &err), VB_EARG);
+    assert_int_equal(vb_publish_stage(dir, "..hidden", (const uint8_t *)"x", 1, &err), VB_EARG);
     assert_int_equal(vb_publish_sync(dir, "", &err), VB_EARG);
     assert_int_equal(vb_publish_rename(dir, "..", &err), VB_EARG);
     vb_publish_unstage(dir, "../x");
