@@ -125,6 +125,22 @@ static vb_status add_trials(merging *m, vb_err *err)
     return st;
 }
 
+/* What is unusable in one folder and not in another is usable: records come from where it was. */
+static vb_status add_video(merging *m, sqlite3_stmt *q, vb_err *err)
+{
+    char video[VB_NAME_MAX], error[512];
+    int64_t usable = 0;
+    vb_status st;
+
+    vb_db_text(video, sizeof video, q, 0);
+    vb_db_text(error, sizeof error, q, 5);
+    if (*error && ((st = vb_db_int(&usable, NULL, m->to->db, err, "SELECT count(*) FROM video WHERE video = ?1 AND error IS NULL", "s", video)) ||
+                   usable))
+        return st;
+    return vb_store_put_video(m->to, video, sqlite3_column_int(q, 1), sqlite3_column_int(q, 2), sqlite3_column_int(q, 3),
+                              sqlite3_column_int(q, 4), *error ? error : NULL, err);
+}
+
 static vb_status add_videos(merging *m, vb_err *err)
 {
     sqlite3_stmt *q;
@@ -132,14 +148,8 @@ static vb_status add_videos(merging *m, vb_err *err)
                                " coalesce(n_objects, 0), error FROM video", "");
     bool row = false;
 
-    while (st == VB_OK && (st = vb_db_step(&row, m->db, q, err)) == VB_OK && row) {
-        char video[VB_NAME_MAX], error[512];
-
-        vb_db_text(video, sizeof video, q, 0);
-        vb_db_text(error, sizeof error, q, 5);
-        st = vb_store_put_video(m->to, video, sqlite3_column_int(q, 1), sqlite3_column_int(q, 2), sqlite3_column_int(q, 3),
-                                sqlite3_column_int(q, 4), *error ? error : NULL, err);
-    }
+    while (st == VB_OK && (st = vb_db_step(&row, m->db, q, err)) == VB_OK && row)
+        st = add_video(m, q, err);
     sqlite3_reset(q);
     return st;
 }

@@ -237,8 +237,9 @@ vb_status vb_store_put_video(vb_store *s, const char *name, int h, int w, int n_
     if (!vb_name_ok(name))
         return vb_fail(err, VB_EARG, "'%.64s' cannot be a video's name", name);
     st = vb_db_int(&same, &found, s->db, err,
-                   "SELECT h IS nullif(?2, 0) AND w IS nullif(?3, 0) AND n_frames IS nullif(?4, 0)"
-                   " AND n_objects IS nullif(?5, 0) AND error IS ?6 FROM video WHERE video = ?1",
+                   "SELECT h IS coalesce(nullif(?2, 0), h) AND w IS coalesce(nullif(?3, 0), w)"
+                   " AND n_frames IS coalesce(nullif(?4, 0), n_frames) AND n_objects IS coalesce(nullif(?5, 0), n_objects)"
+                   " AND error IS ?6 FROM video WHERE video = ?1",
                    "siiiis", name, (int64_t)h, (int64_t)w, (int64_t)n_frames, (int64_t)n_objects, error);
     if (st || (found && same))
         return st;
@@ -250,8 +251,9 @@ vb_status vb_store_put_video(vb_store *s, const char *name, int h, int w, int n_
     if ((st = vb_record_video(&id, s->db, name, err)))
         return st;
     return vb_db_run(s->db, err,
-                     "UPDATE video SET h = nullif(?2, 0), w = nullif(?3, 0), n_frames = nullif(?4, 0),"
-                     " n_objects = nullif(?5, 0), error = ?6 WHERE video_id = ?1",
+                     "UPDATE video SET h = coalesce(nullif(?2, 0), h), w = coalesce(nullif(?3, 0), w),"
+                     " n_frames = coalesce(nullif(?4, 0), n_frames), n_objects = coalesce(nullif(?5, 0), n_objects), error = ?6"
+                     " WHERE video_id = ?1",
                      "iiiiis", id, (int64_t)h, (int64_t)w, (int64_t)n_frames, (int64_t)n_objects, error);
 }
 

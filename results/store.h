@@ -36,8 +36,9 @@ vb_status vb_store_last_options(vb_store *s, char **options_json, vb_err *err);
 vb_status vb_store_begin_run(vb_store *s, const char *run_id, const char *options_json, const char *argv, vb_err *err);
 vb_status vb_store_end_run(vb_store *s, const char *run_id, const char *how, vb_err *err); /* "done", "failed", "drained" */
 
-/* The plan's facts, repeated at each start (upsert): videos, also those that cannot be used (error not NULL). Grouped: they
- * are on disk after the next durable write, or close. */
+/* The plan's facts, repeated at each start (upsert): videos, also those that cannot be used (error not NULL). A size of 0 is
+ * unknown: what is known stays, as records may have been made from it. Grouped: they are on disk after the next durable write,
+ * or close. */
 vb_status vb_store_put_video(vb_store *s, const char *name, int h, int w, int n_frames, int n_objects, const char *error, vb_err *err);
 
 vb_status vb_store_status(vb_store *s, const vb_trial_key *key, vb_trial_status *out, vb_err *err);

@@ -45,3 +45,16 @@ for into in once twice; do
 done
 code "$BIN/savbench" merge once twice
 code "$BIN/savbench" merge total nowhere 2>&1
+# A video that is damaged in one folder's copy of the dataset is usable where another has it, whichever comes first. So are the
+# records of a folder whose own video was damaged later.
+mkdir damaged
+cp -r data damaged/
+rm damaged/data/JPEGImages_24fps/v064/00001.jpg
+"$BIN/savbench" run $STUB --models stub --dtype float32 --limit-videos 1 --split-dir damaged/data --out-dir spoilt --quiet >/dev/null 2>&1
+for into in "both once spoilt" "too spoilt once"; do
+    code "$BIN/savbench" merge $into
+    "$BIN/savbench" query ${into%% *} "SELECT video, status, error, h, w FROM trial JOIN video USING (video_id)" --format csv
+done
+rm data/JPEGImages_24fps/v064/00001.jpg
+code "$BIN/savbench" run $STUB --models stub --dtype float32 --limit-videos 1 --repeats 2 --out-dir once --quiet 2>/dev/null
+code "$BIN/savbench" verify once

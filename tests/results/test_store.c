@@ -375,6 +375,11 @@ static void unusable_videos_are_kept(void **state)
     vb_store_close(s);
     assert_int_equal(ask(*state, "SELECT count(*) FROM video WHERE (video = 'bad' AND error LIKE 'frame%' AND h IS NULL)"
                                  " OR (video = 'v1' AND error IS NULL AND w = 70)"), 2);
+    /* One that became so keeps its sizes, as its records do. */
+    OK(vb_store_open(&s, *state, NULL, &err));
+    OK(vb_store_put_video(s, "v1", 0, 0, 0, 0, "frame 00003.jpg is missing", &err));
+    vb_store_close(s);
+    assert_int_equal(ask(*state, "SELECT h = 12 AND w = 70 AND n_frames = 25 AND n_objects = 2 AND error IS NOT NULL FROM video WHERE video = 'v1'"), 1);
 }
 
 static void opening_alone_changes_no_file(void **state)
