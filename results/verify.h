@@ -15,7 +15,7 @@ typedef struct {
     int64_t trials;      /* done rows */
     int64_t shards;      /* of them, those whose shard is what was committed */
     int64_t differences; /* lines printed */
-    int64_t *rows;       /* [n_rows] trial_id of rows that are not what their sound shard gives; owned */
+    int64_t *rows;       /* [n_rows] trial_id of rows that are not what their sound shard gives, each once; owned */
     size_t n_rows, room;
 } vb_verdict_on;
 
