@@ -27,7 +27,7 @@ vb_status vb_columnar_add(vb_columnar *c, const vb_trial *t, const char *shard_s
 vb_status vb_columnar_finish(vb_columnar *c, vb_err *err);
 void vb_columnar_free(vb_columnar *c); /* gives up */
 
-/* SHA-256 of a finished file; "" when there is none. HDF5 trusts what it reads, down to divisors: one bit turned over ends the
+/* SHA-256 of a finished file; "" when there is none, or a link. HDF5 trusts what it reads, down to divisors: one bit turned over ends the
  * process. So nothing but what finalize wrote is opened. */
 vb_status vb_columnar_hash(char out[65], const char *path, vb_err *err);
 

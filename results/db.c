@@ -1,6 +1,7 @@
 /* SQLite in few words; see db.h. */
 #include "db.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +27,9 @@ vb_status vb_db_fail(vb_db *db, const char *what, vb_err *err)
     int code = sqlite3_errcode(db->handle) & 0xff;
     const char *remedy = "";
 
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+    if (sqlite3_extended_errcode(db->handle) == SQLITE_CANTOPEN_SYMLINK)
+        remedy = "; it is a symbolic link, which is not followed: put the file itself there, or use --state-dir";
+    else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
         remedy = "; move it away and run again: finished trials are taken up from their shards";
     else if (code == SQLITE_FULL)
         remedy = "; free some space there";
@@ -35,16 +38,32 @@ vb_status vb_db_fail(vb_db *db, const char *what, vb_err *err)
     return vb_fail(err, code == SQLITE_NOMEM ? VB_ENOMEM : VB_ESTORE, "database '%.200s': %s: %s%s", db->path, what, sqlite3_errmsg(db->handle), remedy);
 }
 
+/* The path by which SQLite may not follow a link: none in a results folder is, but the folder itself may lie behind some. */
+static void behind_links(char out[PATH_MAX + 64], const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX], real[PATH_MAX];
+    int n = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+
+    if (n >= (int)sizeof folder || !realpath(folder, real)) /* SQLite says what is wrong with it */
+        snprintf(out, PATH_MAX + 64, "%s", path);
+    else
+        snprintf(out, PATH_MAX + 64, "%s/%s", real, slash ? slash + 1 : path);
+}
+
 vb_status vb_db_open(vb_db **out, const char *path, vb_db_mode mode, vb_err *err)
 {
     int flags = mode == VB_DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    char real[PATH_MAX + 64] = ":memory:";
     vb_db *db = calloc(1, sizeof *db);
     vb_status st;
 
     if (!db)
         return vb_fail(err, VB_ENOMEM, "database '%s'", path);
     snprintf(db->path, sizeof db->path, "%s", mode == VB_DB_MEMORY ? ":memory:" : path);
-    if (sqlite3_open_v2(db->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    if (mode != VB_DB_MEMORY)
+        behind_links(real, path);
+    if (sqlite3_open_v2(real, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK) {
         st = db->handle ? vb_db_fail(db, "open", err) : vb_fail(err, VB_ENOMEM, "database '%s'", path);
         goto fail;
     }

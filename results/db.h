@@ -15,7 +15,7 @@
 typedef struct vb_db vb_db;
 
 typedef enum {
-    VB_DB_READ,  /* existing file, read-only */
+    VB_DB_READ,  /* existing file, read-only; a link in its place is not followed, in this and the next */
     VB_DB_WRITE, /* created when missing; foreign keys on, writes are durable at COMMIT */
     VB_DB_MEMORY /* private, empty; path is ignored */
 } vb_db_mode;

@@ -8,7 +8,7 @@
 #include "state.h"
 #include "store_impl.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +22,8 @@ static vb_status derive_all(vb_store *s, const char *key, vb_err *err)
     vb_status st;
 
     snprintf(path, sizeof path, "%s/" VB_TEMPORARY_PREFIX "%s", s->paths.out, results_name);
+    if (unlink(path) && errno != ENOENT) /* HDF5 would write to where a link leads */
+        return vb_fail(err, VB_EIO, "remove '%.300s': %s", path, strerror(errno));
     if ((st = vb_columnar_create(&file, path, key, err)))
         return st;
     if ((st = vb_store_begin(s, err))) {

@@ -554,6 +554,46 @@ static void state_folder_gives_a_copy(void **state)
     answers(out, "SELECT count(*) AS n FROM record", "n\r\n1\r\n");
 }
 
+/* A link where finalize puts a file is replaced or refused, and what it leads to stays; the folder itself may lie behind one. */
+static void links_are_not_written_through(void **state)
+{
+    static const char *const names[] = {".tmp-results.h5", "results.h5", ".tmp-summary.db", "summary.db"};
+    const char *out = *state;
+    char elsewhere[256], victim[300], path[600], text[32];
+    vb_store *s;
+    vb_err err;
+    FILE *f;
+
+    sample_folder(elsewhere);
+    snprintf(victim, sizeof victim, "%s/victim", elsewhere);
+    assert_non_null(f = fopen(victim, "w"));
+    fputs("of value", f);
+    fclose(f);
+    OK(vb_store_open(&s, out, elsewhere, &err));
+    commit(s, "v1", VB_FLOAT32, 0, 1);
+    vb_store_close(s);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", out, names[i]);
+        assert_int_equal(symlink(victim, path), 0);
+    }
+    OK(vb_finalize(out, NULL, &err));
+    assert_non_null(f = fopen(victim, "r"));
+    assert_non_null(fgets(text, sizeof text, f));
+    fclose(f);
+    assert_string_equal(text, "of value");
+    sample_remove(elsewhere);
+    snprintf(path, sizeof path, "%s-link", out);
+    assert_int_equal(symlink(out, path), 0);
+    answers(path, "SELECT count(*) AS n FROM record", "n\r\n1\r\n");
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/summary.db", out);
+    snprintf(victim, sizeof victim, "%s/real.db", out);
+    assert_int_equal(rename(path, victim), 0);
+    assert_int_equal(symlink(victim, path), 0);
+    assert_int_equal(vb_store_open(&s, out, NULL, &err), VB_ESTORE);
+    assert_non_null(strstr(err.msg, "symbolic link"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
@@ -572,6 +612,7 @@ int main(void)
         TEST(export_gives_whole_views),
         TEST(lost_shard_is_named),
         TEST(state_folder_gives_a_copy),
+        TEST(links_are_not_written_through),
         TEST(masks_are_paired_by_object_and_size),
         TEST(noisy_trials_are_marked),
     };
