@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define CHUNK_ROWS 32768
 #define CHUNK_BYTES (1u << 20) /* of a wide text column */

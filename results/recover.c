@@ -3,13 +3,13 @@
  *   a valid shard without a done row: the row is made from it
  *   an invalid shard without a row, and every temporary file: removed */
 #include "hash.h"
+#include "listing.h"
 #include "publish.h"
 #include "record.h"
 #include "shard.h"
 #include "shard_file.h"
 #include "store_impl.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,72 +22,14 @@ typedef struct {
     int64_t trial_id, bytes;
 } known_row;
 
-typedef struct {
-    char **name;
-    size_t n, room;
-} listing;
-
-static void free_listing(listing *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        free(l->name[i]);
-    free(l->name);
-}
-
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-/* Names in a folder, sorted; fd stays the caller's. */
-static vb_status list_folder(listing *out, int fd, vb_err *err)
-{
-    listing l = {0};
-    vb_status st = VB_OK;
-    int again = dup(fd);
-    DIR *d = again < 0 ? NULL : fdopendir(again);
-
-    if (!d) {
-        if (again >= 0)
-            close(again);
-        return vb_fail(err, VB_EIO, "list folder: %s", strerror(errno));
-    }
-    rewinddir(d);
-    for (struct dirent *e; st == VB_OK && (e = readdir(d));) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-            continue;
-        if (l.n == l.room) {
-            size_t room = l.room ? 2 * l.room : 64;
-            char **more = realloc(l.name, room * sizeof *more);
-
-            if (!more) {
-                st = vb_fail(err, VB_ENOMEM, "list folder");
-                break;
-            }
-            l.name = more;
-            l.room = room;
-        }
-        if (!(l.name[l.n] = strdup(e->d_name)))
-            st = vb_fail(err, VB_ENOMEM, "list folder");
-        else
-            l.n++;
-    }
-    closedir(d);
-    if (st) {
-        free_listing(&l);
-        return st;
-    }
-    if (l.n > 1)
-        qsort(l.name, l.n, sizeof *l.name, by_name);
-    *out = l;
-    return VB_OK;
-}
-
 static bool is_temporary(const char *name) { return strncmp(name, VB_TEMPORARY_PREFIX, sizeof VB_TEMPORARY_PREFIX - 1) == 0; }
 
-static vb_status remove_temporaries(int fd, const listing *l, vb_recovery *r, vb_err *err)
+static vb_status remove_temporaries(int fd, const vb_listing *l, vb_recovery *r, vb_err *err)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (is_temporary(l->name[i])) {
-            if (unlinkat(fd, l->name[i], 0) != 0)
-                return vb_fail(err, VB_EIO, "remove '%s': %s", l->name[i], strerror(errno));
+        if (is_temporary(l->names[i])) {
+            if (unlinkat(fd, l->names[i], 0) != 0)
+                return vb_fail(err, VB_EIO, "remove '%s': %s", l->names[i], strerror(errno));
             r->temporaries++;
         }
     return VB_OK;
@@ -183,51 +125,73 @@ out:
 
 static vb_status recover_folder(vb_store *s, const char *video, vb_recovery *r, vb_err *err)
 {
-    listing l = {0};
+    vb_listing l = {0};
     int fd = -1;
     vb_status st = vb_folder_open(&fd, s->shards, video, false, err);
 
     if (st || fd < 0)
         return st;
-    if ((st = list_folder(&l, fd, err)) || (st = remove_temporaries(fd, &l, r, err)))
+    if ((st = vb_listing_of(&l, fd, video, err)) || (st = remove_temporaries(fd, &l, r, err)))
         goto out;
     for (size_t i = 0; st == VB_OK && i < l.n; i++) {
-        const char *end = strrchr(l.name[i], '.');
+        const char *end = strrchr(l.names[i], '.');
         char path[512];
         int64_t known = 0;
 
-        if (is_temporary(l.name[i]) || !end || strcmp(end, ".h5") != 0 || !vb_file_name_ok(l.name[i]))
+        if (is_temporary(l.names[i]) || !end || strcmp(end, ".h5") != 0 || !vb_file_name_ok(l.names[i]))
             continue;
-        snprintf(path, sizeof path, "shards/%s/%s", video, l.name[i]);
+        snprintf(path, sizeof path, "shards/%s/%s", video, l.names[i]);
         st = vb_db_int(&known, NULL, s->db, err, "SELECT count(*) FROM trial WHERE shard = ?1 AND status = 'done'", "s", path);
         if (st == VB_OK && !known)
-            st = adopt(s, fd, video, l.name[i], r, err);
+            st = adopt(s, fd, video, l.names[i], r, err);
     }
 out:
-    free_listing(&l);
+    vb_listing_deinit(&l);
     close(fd);
+    return st;
+}
+
+/* Pictures are copies: what is half written goes. What is no folder there is not ours. */
+static vb_status recover_overlays(vb_store *s, vb_recovery *r, vb_err *err)
+{
+    vb_listing videos = {0}, l = {0};
+    int all = -1, fd = -1;
+    vb_status st;
+
+    if (vb_folder_open(&all, s->dir, "overlays", false, NULL) || all < 0)
+        return VB_OK;
+    st = vb_listing_of(&videos, all, "overlays", err);
+    for (size_t i = 0; i < videos.n && st == VB_OK; i++) {
+        if (!vb_name_ok(videos.names[i]) || vb_folder_open(&fd, all, videos.names[i], false, NULL) || fd < 0)
+            continue;
+        if ((st = vb_listing_of(&l, fd, videos.names[i], err)) == VB_OK)
+            st = remove_temporaries(fd, &l, r, err);
+        vb_listing_deinit(&l);
+        close(fd);
+    }
+    vb_listing_deinit(&videos);
+    close(all);
     return st;
 }
 
 vb_status vb_store_recover(vb_store *s, vb_recovery *out, vb_err *err)
 {
-    listing l = {0};
+    vb_listing l = {0};
     vb_recovery r = {0};
     vb_status st;
 
-    if ((st = list_folder(&l, s->dir, err)) || (st = remove_temporaries(s->dir, &l, &r, err)))
+    if ((st = vb_listing_of(&l, s->dir, s->paths.out, err)) || (st = remove_temporaries(s->dir, &l, &r, err)))
         goto out;
-    free_listing(&l);
-    l = (listing){0};
-    if ((st = check_rows(s, &r, err)) || s->shards < 0)
+    vb_listing_deinit(&l);
+    if ((st = recover_overlays(s, &r, err)) || (st = check_rows(s, &r, err)) || s->shards < 0)
         goto out;
-    if ((st = list_folder(&l, s->shards, err)))
+    if ((st = vb_listing_of(&l, s->shards, "shards", err)))
         goto out;
     for (size_t i = 0; st == VB_OK && i < l.n; i++)
-        if (vb_name_ok(l.name[i]))
-            st = recover_folder(s, l.name[i], &r, err);
+        if (vb_name_ok(l.names[i]))
+            st = recover_folder(s, l.names[i], &r, err);
 out:
-    free_listing(&l);
+    vb_listing_deinit(&l);
     *out = r;
     return st;
 }

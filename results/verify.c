@@ -224,16 +224,17 @@ static vb_status compare_recorded(verifier *f, vb_err *err)
 }
 
 /* Files that no row names. */
-static vb_status check_folder(verifier *f, const char *video, vb_err *err)
+static vb_status check_folder(verifier *f, int shards, const char *video, vb_err *err)
 {
-    char folder[VB_PATH_MAX + 128], path[512];
+    char path[512];
     vb_listing l = {0};
     int64_t known = 0;
-    vb_status st;
+    int fd = -1;
+    vb_status st = vb_folder_open(&fd, shards, video, false, err);
 
-    snprintf(folder, sizeof folder, "%s/shards/%s", f->out_dir, video);
-    if ((st = vb_listing_read(&l, folder, err)))
+    if (st || fd < 0)
         return st;
+    st = vb_listing_of(&l, fd, video, err);
     for (size_t i = 0; i < l.n && st == VB_OK; i++) {
         snprintf(path, sizeof path, "shards/%.64s/%.300s", video, l.names[i]);
         if (!vb_file_name_ok(l.names[i]))
@@ -242,24 +243,24 @@ static vb_status check_folder(verifier *f, const char *video, vb_err *err)
             tell(f, path, "no row names it");
     }
     vb_listing_deinit(&l);
+    close(fd);
     return st;
 }
 
 static vb_status check_folders(verifier *f, vb_err *err)
 {
-    char folder[VB_PATH_MAX + 16];
     vb_listing l = {0};
-    vb_status st;
+    int shards = -1;
+    vb_status st = vb_folder_open(&shards, f->dir, "shards", false, err);
 
-    snprintf(folder, sizeof folder, "%s/shards", f->out_dir);
-    if (access(folder, F_OK))
-        return VB_OK;
-    if ((st = vb_listing_read(&l, folder, err)))
+    if (st || shards < 0)
         return st;
+    st = vb_listing_of(&l, shards, "shards", err);
     for (size_t i = 0; i < l.n && st == VB_OK; i++)
         if (vb_name_ok(l.names[i]))
-            st = check_folder(f, l.names[i], err);
+            st = check_folder(f, shards, l.names[i], err);
     vb_listing_deinit(&l);
+    close(shards);
     return st;
 }
 

@@ -9,23 +9,35 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int by_bytes(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-vb_status vb_listing_read(vb_listing *out, const char *folder, vb_err *err)
+static vb_status fail(const char *folder, vb_err *err)
+{
+    return vb_fail(err, VB_EIO, "'%s': cannot list the folder: %s", folder, strerror(errno));
+}
+
+vb_status vb_listing_of(vb_listing *out, int fd, const char *folder, vb_err *err)
 {
     vb_listing l = {0, NULL};
     size_t capacity = 0;
     vb_status st = VB_ENOMEM;
-    DIR *dir = opendir(folder);
+    int again = dup(fd);
+    DIR *dir = again < 0 ? NULL : fdopendir(again);
     struct dirent *e;
 
     *out = l;
-    if (!dir)
-        return vb_fail(err, VB_EIO, "'%s': cannot list the folder: %s", folder, strerror(errno));
+    if (!dir) {
+        st = fail(folder, err);
+        if (again >= 0)
+            close(again);
+        return st;
+    }
+    rewinddir(dir); /* a duplicate shares its place */
     while ((errno = 0, e = readdir(dir))) {
         if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
             continue;
@@ -41,7 +53,7 @@ vb_status vb_listing_read(vb_listing *out, const char *folder, vb_err *err)
         l.n++;
     }
     if (errno) {
-        st = vb_fail(err, VB_EIO, "'%s': cannot list the folder: %s", folder, strerror(errno));
+        st = fail(folder, err);
         goto out;
     }
     if (l.n)
@@ -54,6 +66,19 @@ out:
         vb_fail(err, st, "'%s': host memory for the folder's list", folder);
     closedir(dir);
     vb_listing_deinit(&l);
+    return st;
+}
+
+vb_status vb_listing_read(vb_listing *out, const char *folder, vb_err *err)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    vb_status st;
+
+    *out = (vb_listing){0, NULL};
+    if (fd < 0)
+        return fail(folder, err);
+    st = vb_listing_of(out, fd, folder, err);
+    close(fd);
     return st;
 }
 

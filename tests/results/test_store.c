@@ -322,13 +322,16 @@ static void recovery_makes_folder_and_rows_agree(void **state)
     snprintf(path, sizeof path, "%s/shards/v5/.tmp-x.h5", out);
     assert_true((fd = open(path, O_CREAT | O_WRONLY, 0666)) >= 0);
     close(fd);
+    snprintf(path, sizeof path, "%s/overlays/v5/.tmp-x.png", out);
+    assert_true((fd = open(path, O_CREAT | O_WRONLY, 0666)) >= 0);
+    close(fd);
 
     OK(vb_store_open(&s, out, NULL, &err));
     OK(vb_store_recover(s, &r, &err));
     assert_int_equal(r.redone, 2);
     assert_int_equal(r.adopted, 1);
     assert_int_equal(r.refused, 2); /* v2's altered shard has no row any more */
-    assert_int_equal(r.temporaries, 1);
+    assert_int_equal(r.temporaries, 2);
     assert_int_equal(status_of(s, "v1", VB_FLOAT32), VB_TRIAL_MISSING);
     assert_int_equal(status_of(s, "v2", VB_FLOAT32), VB_TRIAL_MISSING);
     assert_int_equal(status_of(s, "v3", VB_FLOAT32), VB_TRIAL_DONE);
@@ -339,6 +342,7 @@ static void recovery_makes_folder_and_rows_agree(void **state)
     vb_store_close(s);
     assert_false(exists(out, SHARD_OF("v4", "float32")));
     assert_false(exists(out, "shards/v5/.tmp-x.h5"));
+    assert_false(exists(out, "overlays/v5/.tmp-x.png"));
 }
 
 static void links_in_the_folder_are_not_followed(void **state)
