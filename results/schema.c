@@ -33,13 +33,10 @@ static vb_status drop_views(vb_db *db, vb_err *err)
 
 static vb_status refresh_views(vb_db *db, vb_err *err)
 {
-    int64_t same = 0;
     char hash[65];
     vb_status st = vb_sha256(hash, vb_sql_views, strlen(vb_sql_views), err);
 
-    if (st || (st = vb_db_int(&same, NULL, db, err, "SELECT views_sha256 = ?1 FROM store", "s", hash)) || same)
-        return st;
-    if ((st = drop_views(db, err)) || (st = vb_db_exec(db, vb_sql_views, err)))
+    if (st || (st = drop_views(db, err)) || (st = vb_db_exec(db, vb_sql_views, err)))
         return st;
     return vb_db_run(db, err, "UPDATE store SET views_sha256 = ?1", "s", hash);
 }
@@ -115,21 +112,53 @@ static vb_status check_columns(vb_db *db, vb_err *err)
     return st;
 }
 
+/* Each view of made is in db by the same text. More may be there: people add their own. */
+static vb_status holds_views(bool *all, vb_db *db, vb_db *made, vb_err *err)
+{
+    sqlite3_stmt *s;
+    int64_t same = 1;
+    bool row = false;
+    vb_status st = vb_db_query(&s, made, err, "SELECT name, sql FROM sqlite_schema WHERE type = 'view'", "");
+
+    if (st)
+        return st;
+    while (same && (st = vb_db_step(&row, made, s, err)) == VB_OK && row &&
+           (st = vb_db_int(&same, NULL, db, err, "SELECT count(*) FROM sqlite_schema WHERE type = 'view' AND name = ?1 AND sql = ?2", "ss",
+                           (const char *)sqlite3_column_text(s, 0), (const char *)sqlite3_column_text(s, 1))) == VB_OK)
+        ;
+    sqlite3_reset(s);
+    *all = same;
+    return st;
+}
+
+vb_status vb_schema_views(bool *ours, bool *claimed, vb_db *db, vb_err *err)
+{
+    char hash[65];
+    int64_t same = 0;
+    vb_db *made = NULL;
+    vb_status st;
+
+    if ((st = vb_sha256(hash, vb_sql_views, strlen(vb_sql_views), err)) == VB_OK &&
+        (st = vb_db_int(&same, NULL, db, err, "SELECT views_sha256 = ?1 FROM store", "s", hash)) == VB_OK &&
+        (st = vb_db_open(&made, NULL, VB_DB_MEMORY, err)) == VB_OK && (st = vb_db_exec(made, vb_sql_schema, err)) == VB_OK &&
+        (st = vb_db_exec(made, vb_sql_views, err)) == VB_OK)
+        st = holds_views(ours, db, made, err);
+    *claimed = same;
+    vb_db_close(made);
+    return st;
+}
+
 vb_status vb_schema_apply(vb_db *db, vb_err *err)
 {
-    int64_t version = 0, same = 0;
-    char pragma[96], hash[65];
+    bool ours = false, claimed = false;
+    int64_t version = 0;
+    char pragma[96];
     vb_status st = read_version(&version, db, err);
 
-    if (st || (st = vb_sha256(hash, vb_sql_views, strlen(vb_sql_views), err)))
+    if (st)
         return st;
-    if (version == VB_SCHEMA_VERSION) {
-        if ((st = check_columns(db, err)))
-            return st;
-        st = vb_db_int(&same, NULL, db, err, "SELECT views_sha256 = ?1 FROM store", "s", hash);
-        if (st || same)
-            return st;
-    }
+    if (version == VB_SCHEMA_VERSION && ((st = check_columns(db, err)) || (st = vb_schema_views(&ours, &claimed, db, err)) || (ours && claimed)))
+        return st;
     if ((st = vb_db_begin(db, err)))
         return st;
     /* Again, now that nobody else can be at it. */

@@ -1,6 +1,6 @@
 /* Verify: what an output folder says against what its shards give. Every shard is hashed and decoded, every row of a done
  * trial made anew from it, the derived tables and results.h5 made anew from the rows, and all of it compared to the last
- * bit. Reads only; beside a running job too, whose latest results may then be told as differences.
+ * bit, and the views with this program's. Reads only; beside a running job too, whose latest results may then be told as differences.
  *
  * Failed trials, attempts and runs stand in the database alone: of those only the database's own consistency is checked. */
 #ifndef VB_VERIFY_H

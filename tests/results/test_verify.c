@@ -14,6 +14,7 @@
 #include "sample.h"
 #include "shard_file.h"
 #include "verify.h"
+#include "viewer.h"
 
 #include <fcntl.h>
 #include <hdf5.h>
@@ -462,6 +463,36 @@ static void repair_makes_rows_anew(void **state)
     assert_int_equal(differences(*state, NULL), 0);
 }
 
+/* A view that was altered changes no report, is told and made anew; one of another savbench is no difference. */
+static void views_are_this_programs(void **state)
+{
+    static const char alter[] = "DROP VIEW record; CREATE VIEW record AS SELECT 1 AS jf";
+    char *said;
+    int64_t n_new = 0, n = 0;
+    vb_db *db;
+
+    harm(*state, alter);
+    OK(vb_viewer_open_derived(&db, &n_new, *state, &err));
+    assert_int_equal(n_new, 0);
+    OK(vb_db_int(&n, NULL, db, &err, "SELECT count(tag) FROM record", ""));
+    assert_int_equal(n, 4);
+    vb_db_close(db);
+    assert_int_equal(differences(*state, &said), 1);
+    assert_non_null(strstr(said, "views were altered"));
+    free(said);
+    repair_rows(*state, 0);
+    assert_int_equal(differences(*state, NULL), 0);
+    harm(*state, alter);
+    harm(*state, "UPDATE store SET views_sha256 = ''");
+    assert_int_equal(differences(*state, &said), 0);
+    assert_non_null(strstr(said, "note: the views are another savbench's"));
+    free(said);
+    OK(vb_finalize(*state, NULL, &err));
+    assert_int_equal(differences(*state, &said), 0);
+    assert_string_equal(said, "");
+    free(said);
+}
+
 static void a_lost_shard_runs_again(void **state)
 {
     char path[600];
@@ -493,6 +524,7 @@ int main(void)
         TEST(results_h5_is_compared_by_content),
         TEST(files_without_rows_are_told),
         TEST(repair_makes_rows_anew),
+        TEST(views_are_this_programs),
         TEST(a_lost_shard_runs_again),
     };
 
