@@ -293,18 +293,15 @@ static vb_status agree(char **options, vb_store *to, const char *const *in, int 
 }
 
 /* Before OUT is made: a slip of the hand leaves no folder behind. */
-static vb_status one_is_there(const char *const *in, int n, vb_err *err)
+static vb_status all_are_there(const char *const *in, int n, vb_err *err)
 {
-    vb_status st = VB_EARG;
+    vb_status st = VB_OK;
 
-    for (int i = 0; i < n; i++) {
-        vb_err *to = i == 0 ? err : &(vb_err){0}; /* the first one's reason is told */
-        vb_db *db;
+    for (int i = 0; i < n && st == VB_OK; i++) {
+        vb_db *db = NULL;
 
-        if (open_source(&db, in[i], to))
-            continue;
+        st = open_source(&db, in[i], err);
         vb_db_close(db);
-        return VB_OK;
     }
     return st;
 }
@@ -320,7 +317,7 @@ vb_status vb_merge(vb_merge_counts *c, const char *out_dir, const char *const *i
     vb_store_now(now);
     snprintf(run_id, sizeof run_id, "merge-%.20s-%d", now, (int)getpid());
     snprintf(argv, sizeof argv, "savbench merge %.3900s", out_dir);
-    if ((st = one_is_there(in, n, err)) || (st = vb_store_open(&m.to, out_dir, NULL, err)))
+    if ((st = all_are_there(in, n, err)) || (st = vb_store_open(&m.to, out_dir, NULL, err)))
         return st;
     if ((st = vb_store_recover(m.to, &recovery, err)) || (st = agree(&options, m.to, in, n, err)) ||
         (st = vb_store_begin_run(m.to, run_id, options ? options : "{}", argv, err)))

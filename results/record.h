@@ -5,7 +5,7 @@
 #include "db.h"
 #include "store.h"
 
-/* Rows that others refer to; made when missing. h, w, n_frames, n_objects <= 0: unknown. */
+/* Rows that others refer to; made when missing. */
 vb_status vb_record_video(int64_t *id, vb_db *db, const char *name, vb_err *err);
 vb_status vb_record_variant(int64_t *id, vb_db *db, const vb_variant *v, vb_err *err);
 

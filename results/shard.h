@@ -6,7 +6,8 @@
  * Then an HDF5 file that h5py, h5dump and pandas open as it is:
  *   root attributes   key (video, tag and its parts, repetition), numbers and provenance of vb_trial
  *   /frames /scores /objects /attention /telemetry /sensors   compound tables, a row per struct of trial.h; attribute "units" by column
- *   /masks            compound (object, frame_idx, rle_start, rle_bytes); /mask_rle  uint8, COCO RLE texts end to end */
+ *   /masks            compound (object, frame_idx, rle_start, rle_bytes); /mask_rle  uint8, COCO RLE texts end to end
+ *   /overlays         compound (frame_idx, png_start, png_bytes); /overlay_png  uint8, PNG files end to end */
 #ifndef VB_SHARD_H
 #define VB_SHARD_H
 

@@ -278,10 +278,3 @@ vb_status vb_store_status(vb_store *s, const vb_trial_key *key, vb_trial_status 
     sqlite3_reset(q);
     return VB_OK;
 }
-
-vb_status vb_store_counts(vb_store *s, int64_t *done, int64_t *failed, vb_err *err)
-{
-    vb_status st = vb_db_int(done, NULL, s->db, err, "SELECT count(*) FROM trial WHERE status = 'done'", "");
-
-    return st ? st : vb_db_int(failed, NULL, s->db, err, "SELECT count(*) FROM trial WHERE status <> 'done'", "");
-}

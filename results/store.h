@@ -74,8 +74,6 @@ vb_status vb_store_kills(vb_store *s, const vb_trial_key *key, int64_t *n, vb_er
 void vb_store_group_begin(vb_store *s);
 vb_status vb_store_group_end(vb_store *s, vb_err *err);
 
-vb_status vb_store_counts(vb_store *s, int64_t *done, int64_t *failed, vb_err *err);
-
 /* A record as a plan wants it. */
 typedef struct {
     char video[VB_NAME_MAX], tag[VB_TAG_MAX];

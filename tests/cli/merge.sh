@@ -45,6 +45,8 @@ for into in once twice; do
 done
 code "$BIN/savbench" merge once twice
 code "$BIN/savbench" merge total nowhere 2>&1
+code "$BIN/savbench" merge slip part1 nowhere 2>/dev/null
+[ ! -e slip ] && echo "nothing is made for it"
 # A video that is damaged in one folder's copy of the dataset is usable where another has it, whichever comes first. So are the
 # records of a folder whose own video was damaged later.
 mkdir damaged
