@@ -71,6 +71,7 @@ vb_status vb_paths_make(const char *folder, vb_err *err)
 vb_status vb_paths_find(vb_paths *p, const char *out_dir, const char *state_dir, bool make, vb_err *err)
 {
     char linked[VB_PATH_MAX], real_out[PATH_MAX], real_state[PATH_MAX];
+    bool has;
     vb_status st;
 
     memset(p, 0, sizeof *p);
@@ -89,7 +90,7 @@ vb_status vb_paths_find(vb_paths *p, const char *out_dir, const char *state_dir,
         return vb_fail(err, VB_EARG, "state folder '%.200s...': too long a path", real_state);
     strcpy(p->state, p->apart ? real_state : out_dir);
     snprintf(p->db, sizeof p->db, "%.*s/summary.db", VB_PATH_MAX - 16, p->state);
-    if (!make && !vb_state_has_database(p->state))
-        return vb_fail(err, VB_EARG, "'%s' has no summary.db: is it the --out-dir of a run?", p->state);
-    return VB_OK;
+    if (make || (st = vb_state_has_database(&has, p->state, err)) || has)
+        return st;
+    return vb_fail(err, VB_EARG, "'%s' has no summary.db: is it the --out-dir of a run?", p->state);
 }

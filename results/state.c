@@ -27,12 +27,20 @@ static bool same_folder(const char *a, const char *b)
     return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-bool vb_state_has_database(const char *dir)
+/* What a call's errno says of a path: VB_OK where there is nothing that we could reach. Else nothing is known, and to go on as if
+ * there were none would put something in its place. */
+static vb_status not_there(const char *path, vb_err *err)
+{
+    return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? VB_OK : vb_fail(err, VB_EIO, "'%s': %s", path, strerror(errno));
+}
+
+vb_status vb_state_has_database(bool *has, const char *dir, vb_err *err)
 {
     char path[VB_PATH_MAX + 16];
 
     snprintf(path, sizeof path, "%s/" DB_NAME, dir);
-    return access(path, F_OK) == 0;
+    *has = access(path, F_OK) == 0;
+    return *has ? VB_OK : not_there(path, err);
 }
 
 /* dir/name; "" where there is none. */
@@ -73,14 +81,15 @@ static vb_status other_owner(char owner[VB_PATH_MAX], const char *state, const c
 
     owner[0] = 0;
     if (dir < 0)
-        return VB_OK;
+        return not_there(state, err);
     st = read_path(owner, dir, OWNER_NAME, err);
     close(dir);
     if (st || !owner[0])
         return st;
     if (same_folder(owner, out_dir) || (dir = open_folder(owner)) < 0) {
+        st = dir < 0 ? not_there(owner, err) : VB_OK;
         owner[0] = 0;
-        return VB_OK;
+        return st;
     }
     st = read_path(its_state, dir, LINK_NAME, err);
     close(dir);
@@ -92,6 +101,7 @@ static vb_status other_owner(char owner[VB_PATH_MAX], const char *state, const c
 vb_status vb_state_linked(char state[VB_PATH_MAX], const char *out_dir, vb_err *err)
 {
     char owner[VB_PATH_MAX];
+    bool has = false;
     int dir = open_folder(out_dir);
     vb_status st;
 
@@ -100,11 +110,11 @@ vb_status vb_state_linked(char state[VB_PATH_MAX], const char *out_dir, vb_err *
         return vb_fail(err, VB_EARG, "output folder '%s': %s", out_dir, strerror(errno));
     st = read_path(state, dir, LINK_NAME, err);
     close(dir);
-    if (st || !state[0] || (st = other_owner(owner, state, out_dir, err)))
+    if (st || !state[0])
         return st;
-    if (owner[0] || !vb_state_has_database(state))
+    if ((st = other_owner(owner, state, out_dir, err)) || (st = vb_state_has_database(&has, state, err)) || owner[0] || !has)
         state[0] = 0;
-    return VB_OK;
+    return st;
 }
 
 /* What SQLite keeps beside a database that is not there any more would be taken for the new one's. */
@@ -160,6 +170,7 @@ static vb_status copy_before(const vb_paths *p, const char *before, vb_err *err)
 vb_status vb_state_prepare(const vb_paths *p, vb_err *err)
 {
     char owner[VB_PATH_MAX] = "", before[VB_PATH_MAX];
+    bool has;
     vb_status st;
 
     if (p->apart && (st = other_owner(owner, p->state, p->out, err)))
@@ -167,12 +178,13 @@ vb_status vb_state_prepare(const vb_paths *p, vb_err *err)
     if (owner[0])
         return vb_fail(err, VB_EARG, "state folder '%.150s' has the database of the output folder '%.150s'; give '%.150s' a --state-dir of its own",
                        p->state, owner, p->out);
-    if (vb_state_has_database(p->state))
-        return VB_OK;
-    if ((st = vb_state_linked(before, p->out, err)))
+    if ((st = vb_state_has_database(&has, p->state, err)) || has || (st = vb_state_linked(before, p->out, err)))
         return st;
-    if (!before[0] && p->apart && vb_state_has_database(p->out))
+    if (!before[0] && p->apart) {
+        if ((st = vb_state_has_database(&has, p->out, err)) || !has)
+            return st;
         strcpy(before, p->out);
+    }
     return before[0] ? copy_before(p, before, err) : VB_OK;
 }
 

@@ -8,8 +8,8 @@
 
 /* The folder that OUT/.state-dir names, where it has a database and is not another output folder's; else "". */
 vb_status vb_state_linked(char state[VB_PATH_MAX], const char *out_dir, vb_err *err);
-/* dir/summary.db exists. */
-bool vb_state_has_database(const char *dir);
+/* dir/summary.db exists. VB_EIO: it could not be found out. */
+vb_status vb_state_has_database(bool *has, const char *dir, vb_err *err);
 
 /* The rest is the writer's, under the lock. dir: OUT; writer: its name in the lock. */
 

@@ -3,6 +3,8 @@
  * results, singly and in a group; the n-th call of our code fails, for all n. Then: an error with words or none at all, and
  * the same again without failure makes a folder in which verify finds nothing.
  *
+ * So is a store whose database goes to a new state folder.
+ *
  * What only a larger folder reaches, and what other processes may do meanwhile, is tried for the calls that it concerns.
  *
  * What fails are calls of our own objects (the linker's --wrap); inside of SQLite and HDF5: tests/faults/test_failures.c.
@@ -321,6 +323,64 @@ static void every_call_may_fail(void **state)
     }
 }
 
+/* --- a new state folder ---------------------------------------------------------------------------------------------- */
+
+static vb_status move_state(const char *out, const char *to, vb_err *err)
+{
+    vb_trial_key key = sample_key("v8", VB_FLOAT16, 0);
+    vb_store *s;
+    vb_status st = vb_store_open(&s, out, to, err);
+
+    if (st)
+        return st;
+    st = vb_store_fail(s, &key, VB_TRIAL_FAILED, "EIO", "no frame", "nano3", "cpu", err);
+    vb_store_close(s);
+    return st;
+}
+
+/* What only the database knows goes along, or the old state folder stays the one that is read. */
+static void a_new_state_folder_has_all_or_is_none(void **state)
+{
+    vb_trial_key key = sample_key("v9", VB_FLOAT16, 0);
+    vb_trial_status status;
+    vb_store *s;
+    long errors = 0, at = 0;
+
+    (void)state;
+    fails_with = EIO;
+    for (bool reached = true; reached; at++) {
+        char out[256], to[256];
+        vb_err err = {0};
+        vb_status st;
+
+        sample_folder(out);
+        sample_folder(to);
+        OK(vb_store_open(&s, out, NULL, &err));
+        OK(vb_store_fail(s, &key, VB_TRIAL_FAILED, "EIO", "no frame", "nano3", "cpu", &err));
+        vb_store_close(s);
+        calls = 0;
+        fails_at = at;
+        st = move_state(out, to, &err);
+        fails_at = -1;
+        reached = calls > at;
+        errors += st != VB_OK;
+        if (st && (!err.msg[0] || err.code != st))
+            fail_msg("call %ld: an error without words", at);
+        OK(vb_store_open(&s, out, NULL, &err)); /* what OUT leads to */
+        OK(vb_store_status(s, &key, &status, &err));
+        vb_store_close(s);
+        assert_int_equal(status, VB_TRIAL_FAILED);
+        OK(move_state(out, to, &err));
+        OK(vb_store_open(&s, out, to, &err));
+        OK(vb_store_status(s, &key, &status, &err));
+        vb_store_close(s);
+        assert_int_equal(status, VB_TRIAL_FAILED);
+        sample_remove(out);
+        sample_remove(to);
+    }
+    print_message("a new state folder: %ld calls failed, %ld ended the work\n", at - 1, errors);
+}
+
 /* --- a larger folder, and others at work in it ----------------------------------------------------------------------- */
 
 static const char *const strangers[] = {"shards/v1/README", "shards/v1/.hidden.h5"};
@@ -483,6 +543,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_may_fail),
+        cmocka_unit_test(a_new_state_folder_has_all_or_is_none),
         cmocka_unit_test(a_crowded_folder_with_others_in_it),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
