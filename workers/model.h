@@ -109,15 +109,16 @@ typedef struct {
     double enqueue_ms;             /* host time until all of the step's device work was queued; 0 on a CPU */
 } vb_step;
 
-/* One attention site as it really ran since configure. */
+/* An attention site and one of the backends that really ran there since configure. */
 typedef struct {
     char site[48];    /* "memory.cross", "decoder.token_to_image", ... */
     char dtype[16];   /* of q */
     char backend[24]; /* "flash", "cudnn", "efficient", "math", "fused" */
+    /* of the call with the most scores, batch x heads x q_len x k_len */
     char op[72];      /* the ATen op or kernel called */
     char reason[160]; /* why not flash; empty where it was */
-    int batch, heads, q_len, k_len, head_dim; /* largest seen */
-    int64_t calls;
+    int batch, heads, q_len, k_len, head_dim;
+    int64_t calls;    /* all */
 } vb_attention_site;
 
 typedef struct {

@@ -6,7 +6,9 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace vb {
 
@@ -135,6 +137,8 @@ std::vector<SdpBackend> rivals(const Tensor &q, const Tensor &k, const Tensor &v
   return {SdpBackend::flash, SdpBackend::cudnn};
 }
 
+double scores(const vb_attention_site &r) { return (double)r.batch * r.heads * r.q_len * r.k_len; }
+
 SdpWay narrow_default(const Tensor &q) { return {q.scalar_type() == at::kFloat ? SdpBackend::efficient : SdpBackend::cudnn, 1}; }
 
 } // namespace
@@ -146,6 +150,7 @@ void Attention::configure(const Precision &precision, vb_require_flash require)
   precision_ = precision;
   require_ = precision.autocast() ? require : VB_FLASH_ANY; // a half-dtype demand: float32 has no flash kernels
   sites_.clear();
+  rows_.clear();
 }
 
 Attention::Site &Attention::site(const char *name)
@@ -220,7 +225,7 @@ Tensor Attention::operator()(const char *name, const Tensor &q_in, const Tensor 
   Site &s = site(name);
   if (note_shape(s, q, k))
     choose(s, q, k, v);
-  s.record.calls++;
+  count(s.record);
   return run_way(s.way, q, k, v);
 }
 
@@ -231,14 +236,26 @@ bool Attention::note_shape(Site &s, const Tensor &q, const Tensor &k)
     return false;
   s.shape = shape;
   vb_attention_site &r = s.record;
-  if (shape[0] * shape[1] * shape[2] * shape[3] >= (int64_t)r.batch * r.heads * r.q_len * r.k_len) {
-    r.batch = (int)shape[0];
-    r.heads = (int)shape[1];
-    r.q_len = (int)shape[2];
-    r.k_len = (int)shape[3];
-    r.head_dim = (int)shape[4];
-  }
+  r.batch = (int)shape[0];
+  r.heads = (int)shape[1];
+  r.q_len = (int)shape[2];
+  r.k_len = (int)shape[3];
+  r.head_dim = (int)shape[4];
+  r.calls = 1;
   return true;
+}
+
+void Attention::count(const vb_attention_site &r)
+{
+  for (vb_attention_site &row : rows_)
+    if (strcmp(row.site, r.site) == 0 && strcmp(row.backend, r.backend) == 0) {
+      const int64_t calls = row.calls + r.calls;
+      if (scores(r) > scores(row))
+        row = r;
+      row.calls = calls;
+      return;
+    }
+  rows_.push_back(r);
 }
 
 bool Attention::takes_narrow_values(const Tensor &q_in, const Tensor &k_in, const Tensor &v_in)
@@ -277,36 +294,22 @@ Tensor Attention::narrow(const char *name, const Tensor &q_in, const Tensor &k_i
       put(r.op, sizeof(r.op), op_of(s.way, true));
     }
   }
-  s.record.calls++;
+  count(s.record);
   return q.is_cpu() ? fused_attention::run(q, k, v) : run_way(s.way, q, k, v);
 }
 
-Attention::Records Attention::take()
-{
-  Records out;
-  for (Site &s : sites_) {
-    out.push_back(s.record);
-    s.record.calls = 0;
-  }
-  return out;
-}
+Attention::Records Attention::take() { return std::exchange(rows_, {}); }
 
 void Attention::add(const Records &records)
 {
-  for (const vb_attention_site &r : records) {
-    Site &s = site(r.site);
-    const int64_t calls = s.record.calls + r.calls;
-    if (s.shape.empty() || (int64_t)r.batch * r.heads * r.q_len * r.k_len > (int64_t)s.record.batch * s.record.heads * s.record.q_len * s.record.k_len)
-      s.record = r;
-    s.record.calls = calls;
-  }
+  for (const vb_attention_site &r : records)
+    count(r);
 }
 
 size_t Attention::records(vb_attention_site *out, size_t cap) const
 {
-  for (size_t i = 0; i < sites_.size() && i < cap; i++)
-    out[i] = sites_[i].record;
-  return sites_.size();
+  std::copy_n(rows_.begin(), std::min(cap, rows_.size()), out);
+  return rows_.size();
 }
 
 Tensor split_heads(const Tensor &x, int64_t heads)

@@ -21,20 +21,22 @@ public:
   Tensor narrow(const char *site, const Tensor &q, const Tensor &k, const Tensor &v);
   bool takes_narrow_values(const Tensor &q, const Tensor &k, const Tensor &v);
   size_t records(vb_attention_site *out, size_t cap) const;
-  // The records apart from the choices, for CUDA graphs: taken out where calls were captured, added by each replay.
+  // The records apart from the choices, for CUDA graphs: taken out where calls were captured, added by each replay, also
+  // when configure has forgotten the choices since.
   using Records = std::vector<vb_attention_site>;
   Records take();
   void add(const Records &records);
 
 private:
   struct Site {
-    vb_attention_site record = {};
+    vb_attention_site record = {}; // one call as it is now
     SdpWay way;
     std::vector<int64_t> shape; // that the way was chosen for: q's sizes and the number of keys
   };
   void choose(Site &site, const Tensor &q, const Tensor &k, const Tensor &v);
   bool note_shape(Site &site, const Tensor &q, const Tensor &k); // true: another one than the last
   Site &site(const char *name);
+  void count(const vb_attention_site &calls);
 
   SdpWay measured(const SdpWay &given, const Tensor &q, const Tensor &k, const Tensor &v, double *ms);
 
@@ -47,6 +49,7 @@ private:
   Precision precision_;
   vb_require_flash require_ = VB_FLASH_ANY;
   std::vector<Site> sites_; // a dozen
+  Records rows_;            // by site and backend
 };
 
 // [B, n, heads * d] <-> [B, heads, n, d]
