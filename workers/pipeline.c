@@ -239,7 +239,7 @@ static vb_status open_telemetry(vb_pipeline *p, vb_err *err)
 {
     vb_backend_info info;
     vb_telemetry_config c = {.device = p->rig.device.kind, .pci = info.pci, .hz = p->options.telemetry_hz,
-                             .alone = vb_local_size() == 1};
+                             .alone = vb_local_size() == 1, .shares_gpu = p->options.ranks_per_device > 1};
     vb_status st;
 
     vb_backend_describe(&info, p->rig.device);

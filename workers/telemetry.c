@@ -371,9 +371,15 @@ static double watch(vb_telemetry *t, int ms)
     return w;
 }
 
+/* What the source tells is this engine's doing alone. */
+static bool is_ours(const vb_telemetry *t)
+{
+    return t->config.alone || (t->nvml && !t->config.shares_gpu);
+}
+
 void vb_telemetry_measure_idle(vb_telemetry *t, int ms)
 {
-    if (!t->started || !*t->power_source || (!t->nvml && !t->config.alone))
+    if (!t->started || !*t->power_source || !is_ours(t))
         return;
     /* A device that has just worked falls to its idle power over seconds. */
     for (int i = 0; i < MAX_WATCHES; i++) {
@@ -474,7 +480,7 @@ vb_status vb_telemetry_finish(vb_telemetry *t, vb_trial *trial, vb_err *err)
         trial->telemetry[i].energy_j = NAN;
     pthread_mutex_unlock(&t->lock);
     if (st == VB_OK)
-        vb_telemetry_sum(trial, t->idle_w, t->nvml || t->config.alone);
+        vb_telemetry_sum(trial, t->idle_w, is_ours(t));
     return st;
 }
 

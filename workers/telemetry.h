@@ -3,7 +3,7 @@
  * trial runs. What is not there to be read is NaN.
  *
  * Sources: a GPU with NVML tells of itself; a Jetson's board and a CPU's packages are read from sysfs and stand for the
- * whole machine, so that energy is put down to a trial only where this engine is alone on it. */
+ * whole machine. Energy is put down to a trial only where this engine is alone on what the source stands for. */
 #ifndef VB_TELEMETRY_H
 #define VB_TELEMETRY_H
 
@@ -17,6 +17,7 @@ typedef struct {
     const char *pci; /* of a CUDA device; "" where unknown; borrowed by open alone */
     int hz;          /* samples per second; 0: none, every number of it stays NaN */
     bool alone;      /* no other engine works on this machine */
+    bool shares_gpu; /* where one does, it may be on this engine's GPU */
 } vb_telemetry_config;
 
 /* VB_ENOMEM, VB_EIO (no thread). A machine that tells nothing is no error. */

@@ -172,6 +172,26 @@ static void a_gpu_is_told_by_its_own_counters(void **state)
     vb_telemetry_close(t);
 }
 
+static void a_gpu_shared_by_engines_gives_no_energy(void **state)
+{
+    vb_telemetry *t;
+    vb_trial trial;
+
+    (void)state;
+    setenv("SAVBENCH_SYSFS_ROOT", "/nonexistent", 1);
+    setenv("SAVBENCH_NVML", FAKE_NVML, 1);
+    for (int alone = 0; alone < 2; alone++) {
+        t = open_it((vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "0000:65:00.0", .hz = 50, .alone = alone, .shares_gpu = true});
+        vb_telemetry_measure_idle(t, 50);
+        run(&trial, t, NULL, NULL);
+        NEAR(trial.power_mean_w, 300); /* the GPU's, said as such */
+        assert_int_equal(!isnan(trial.energy_j), alone); /* the only engine there is shares with none */
+        assert_int_equal(!isnan(trial.idle_j), alone);
+        vb_trial_deinit(&trial);
+        vb_telemetry_close(t);
+    }
+}
+
 static void a_machine_shared_by_engines_gives_no_energy(void **state)
 {
     char root[256];
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_jetson_gives_power_energy_and_idle),
         cmocka_unit_test(a_throttle_in_the_middle_marks_the_trial_and_no_other),
         cmocka_unit_test(a_gpu_is_told_by_its_own_counters),
+        cmocka_unit_test(a_gpu_shared_by_engines_gives_no_energy),
         cmocka_unit_test(a_machine_shared_by_engines_gives_no_energy),
         cmocka_unit_test(another_gpu_or_no_sensor_tells_nothing),
         cmocka_unit_test(a_cpu_counts_joules_over_the_counters_end),
