@@ -13,7 +13,7 @@ typedef struct {
 } vb_dump_object;
 
 typedef struct {
-    const char *model, *checkpoint; /* as given: a file or "seed:N" */
+    const char *model, *checkpoint; /* as given: a file or "seed:N"; "" where the model has none */
     const char *video;
     int image_size, h, w; /* h, w: video pixels */
     int fill_hole_area;

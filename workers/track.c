@@ -383,7 +383,7 @@ static vb_status track_frames(vb_track *t, const vb_model_ops *ops, vb_model *mo
 static vb_status open_dump(vb_dump **out, vb_track *t, const vb_model_info *info, const vb_precision *precision, vb_err *err)
 {
     const char *slash = strrchr(t->frames_dir, '/');
-    vb_dump_info d = {.model = info->name, .checkpoint = t->checkpoint, .video = slash && slash[1] ? slash + 1 : t->frames_dir,
+    vb_dump_info d = {.model = info->name, .checkpoint = t->checkpoint ? t->checkpoint : "", .video = slash && slash[1] ? slash + 1 : t->frames_dir,
                       .image_size = t->image_size, .h = t->h, .w = t->w, .fill_hole_area = t->fill_hole_area,
                       .dtype = precision->dtype, .bank = precision->bank, .n_frames = t->n_frames,
                       .frame_order = t->shown, .n_objects = t->n_objects, .objects = t->dumped, .trace = t->dump_trace};
