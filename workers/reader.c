@@ -85,7 +85,8 @@ static vb_status allocate(vb_reader *r, vb_err *err)
         vb_image *im = &r->slots[i].frame.image;
 
         if (!(im->rgb = r->src.alloc(r->src.mem, bytes)))
-            return vb_fail(err, VB_ENOMEM, "%d frames of %dx%d for the device to read", r->n_slots, r->src.w, r->src.h);
+            return vb_fail(err, VB_ENOMEM, "page-locked host memory: none is left for frame %d of %d that are to be decoded ahead (%dx%d, %.1f MiB each); "
+                           "a smaller --batch-frames or --threads needs fewer", i + 1, r->n_slots, r->src.w, r->src.h, (double)bytes / (1 << 20));
         im->capacity = bytes;
         im->fixed = true;
     }

@@ -18,6 +18,7 @@ typedef struct {
     int bad;        /* number of a frame whose file is another one; -1: none */
     const char *by; /* that file */
     int allocated, freed;
+    int most; /* allocations; 0: any number */
 } clip;
 
 static void path_of(void *ctx, int i, char *buf, size_t n)
@@ -32,7 +33,11 @@ static void path_of(void *ctx, int i, char *buf, size_t n)
 
 static void *count_alloc(void *mem, size_t bytes)
 {
-    ((clip *)mem)->allocated++;
+    clip *c = mem;
+
+    if (c->most && c->allocated == c->most)
+        return NULL;
+    c->allocated++;
     return malloc(bytes);
 }
 
@@ -131,12 +136,29 @@ static void closing_early_stops_the_threads(void **state)
     vb_reader_close(NULL);
 }
 
+static void memory_that_runs_out_is_named(void **state)
+{
+    clip c = {.bad = -1, .most = 3};
+    vb_reader_source src = {.n_frames = FRAMES, .h = H, .w = W, .threads = 2, .ahead = 3, .held = 2, .ctx = &c, .path = path_of,
+                            .mem = &c, .alloc = count_alloc, .free = count_free};
+    vb_reader *r;
+    vb_err err;
+
+    (void)state;
+    assert_int_equal(vb_reader_open(&r, &src, 0, &err), VB_ENOMEM);
+    assert_non_null(strstr(err.msg, "page-locked host memory: none is left for frame 4 of 5"));
+    assert_non_null(strstr(err.msg, "--batch-frames"));
+    assert_null(r);
+    assert_int_equal(c.freed, c.allocated);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_come_in_order_and_stay),
         cmocka_unit_test(a_bad_frame_is_its_own_error),
         cmocka_unit_test(closing_early_stops_the_threads),
+        cmocka_unit_test(memory_that_runs_out_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

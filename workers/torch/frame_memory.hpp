@@ -51,8 +51,12 @@ private:
   {
 #ifdef VB_HAVE_CUDA
     void *p = nullptr;
-    if (locked_)
-      return cudaHostAlloc(&p, bytes, cudaHostAllocDefault) == cudaSuccess ? p : nullptr;
+    if (locked_) {
+      if (cudaHostAlloc(&p, bytes, cudaHostAllocDefault) == cudaSuccess)
+        return p;
+      (void)cudaGetLastError(); // or whoever asks next would take it for his own
+      return nullptr;
+    }
 #endif
     return malloc(bytes);
   }
