@@ -123,7 +123,8 @@ static vb_status run_settled(vb_pipeline *p, vb_scene *s, const vb_block *b, int
     }
 }
 
-/* With half as many objects in a pass, and anew from the beginning, as long as memory does not do. */
+/* With half as many objects in a pass, and anew from the beginning, as long as memory does not do. The model that ran out of it goes, with all
+ * that it captured, holds and was about to allocate. */
 static vb_status run_fitting(vb_pipeline *p, vb_scene *s, const vb_block *b, int trial, const vb_block_sink *sink,
                              vb_trial *t, vb_err *err)
 {
@@ -139,16 +140,18 @@ static vb_status run_fitting(vb_pipeline *p, vb_scene *s, const vb_block *b, int
         t->estimate_device_bytes = e.device_bytes;
         t->estimate_rss_bytes = e.rss_bytes;
         t->oom_retries = retries;
-        if (st == VB_ENOMEM && retries > 0 && p->rig.max_batch == 1) {
+        if (st != VB_ENOMEM)
+            return st;
+        drop_setup(p);
+        if (retries > 0 && p->rig.max_batch == 1) {
             vb_err last = *err;
 
             vb_fail(err, st, "%.400s (with one object in a pass too; asked for were %d)", last.msg, asked.max_batch);
         }
-        if (st != VB_ENOMEM || p->rig.max_batch <= 1)
+        if (p->rig.max_batch <= 1)
             return st;
         fprintf(stderr, "%s, %d objects in a pass: %s; once more with %d\n", b->video, p->rig.max_batch, err->msg, p->rig.max_batch / 2);
         vb_trial_deinit(t);
-        drop_setup(p); /* with all that it captured and holds */
         if ((st = hold_setup(p, &b->setup, err)))
             return st;
         p->rig.max_batch = memory.max_batch = p->rig.max_batch / 2;

@@ -55,7 +55,7 @@ static bool was_seen(const size_t *sizes, int n, size_t size)
 
 typedef struct {
     int n_results, n_failed;
-    int32_t max_batch, oom_retries, n_frames;
+    int32_t max_batch, oom_retries, n_frames, n_objects, h, w;
     double jf;
     vb_err why;
 } outcome;
@@ -71,6 +71,9 @@ static vb_status on_result(void *ctx, int trial, const vb_trial *t, vb_err *err)
     o->max_batch = t->max_batch;
     o->oom_retries = t->oom_retries;
     o->n_frames = t->n_frames;
+    o->n_objects = t->n_objects;
+    o->h = t->h;
+    o->w = t->w;
     o->jf = (j + f) / 2;
     return VB_OK;
 }
@@ -159,9 +162,31 @@ static void half_the_objects_then_failure(void **state)
     vb_pipeline_close(p);
 }
 
+/* The masks of all objects, which a clip of other objects allocates anew: refused in the first clip, so that nothing is there yet. */
+static void a_model_that_ran_out_goes(void **state)
+{
+    vb_options o;
+    vb_pipeline *p = open_pipeline(&o, "1");
+    outcome refused, after, want = run(p, &o);
+
+    (void)state;
+    vb_pipeline_close(p);
+    p = open_pipeline(&o, "1");
+    allocator.refused = (size_t)want.n_objects * (size_t)want.h * vb_mask_stride(want.w) * sizeof(uint64_t);
+    refused = run(p, &o);
+    assert_true(refused.n_failed == 1 && allocator.n_refused == 1);
+    assert_int_equal(refused.why.code, VB_ENOMEM);
+    allocator.refused = 0;
+    after = run(p, &o);
+    if (after.n_results != 1)
+        fail_msg("%s", after.why.msg);
+    assert_true(after.jf == want.jf && after.max_batch == 1);
+    vb_pipeline_close(p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(half_the_objects_then_failure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(half_the_objects_then_failure), cmocka_unit_test(a_model_that_ran_out_goes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

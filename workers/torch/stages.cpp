@@ -93,10 +93,11 @@ void Stages::allocate(int64_t n, int64_t h, int64_t w)
     return;
   forget_graphs();
   batches_.clear();
-  n_objects_ = n;
+  n_objects_ = 0; // until all is there
   low_ = at::empty({n, low_side, low_side}, options.dtype(at::kFloat));
   words_ = at::zeros({n, h, stride}, options);
   facts_ = at::zeros({2, n}, options);
+  n_objects_ = n;
 }
 
 void Stages::take(int frame_idx, StageClock &clock)
