@@ -47,6 +47,8 @@ void Network::load(const Loader &w, const Variant &variant, int64_t size)
   memory_map_pos = sine_grid(mem_dim, side, side, device).unsqueeze(0);
   if (variant.perceiver)
     spatial_perceiver.emplace().load(w.in("spatial_perceiver"), memory_map_pos);
+  else // in the dtype of the map that they belong to: memory_encoder.py:179
+    memory_map_pos = memory_map_pos.to(w.precision().op()).to(at::kFloat);
   memory_pos_by_age = (variant.perceiver ? Perceiver::output_pos(device) : memory_map_pos) + tpos;
   rope.query = rotary_table(dim, side, side, device);
   rope.key = variant.perceiver ? rotary_table(dim, Perceiver::n_windows, Perceiver::n_windows, device) : rope.query;
