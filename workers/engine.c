@@ -51,19 +51,33 @@ static vb_status say_text(const engine *e, vb_msg_type type, char *text, vb_err 
 }
 
 /* A message that the worker has no room for is left out: the frame loop never waits for it. */
+static void say_progress(engine *e, const vb_progress *p)
+{
+    uint8_t bytes[VB_PROGRESS_BYTES];
+    bool sent;
+
+    e->last = *p;
+    vb_progress_encode(bytes, p);
+    (void)vb_channel_send(e->sock, VB_MSG_PROGRESS, e->epoch, bytes, sizeof bytes, -1, false, &sent, NULL);
+}
+
 static void on_progress(void *ctx, int trial, int frame_idx, int n_frames, vb_stage stage)
 {
     engine *e = ctx;
-    vb_progress p = {trial, frame_idx, n_frames, stage, e->n_trials - trial};
-    uint8_t bytes[VB_PROGRESS_BYTES];
-    bool sent;
 
     if (!e->in_a_trial)
         e->began_ms = vb_now_ms();
     e->in_a_trial = true;
-    e->last = p;
-    vb_progress_encode(bytes, &p);
-    (void)vb_channel_send(e->sock, VB_MSG_PROGRESS, e->epoch, bytes, sizeof bytes, -1, false, &sent, NULL);
+    say_progress(e, &(vb_progress){trial, frame_idx, n_frames, stage, e->n_trials - trial});
+}
+
+/* DRAIN may end the wait: it is no trial. */
+static void on_wait(void *ctx, int trial, int n_frames)
+{
+    engine *e = ctx;
+
+    e->in_a_trial = false;
+    say_progress(e, &(vb_progress){trial, -1, n_frames, VB_STAGE_PREPROCESS, e->n_trials - trial});
 }
 
 static void trial_ended(engine *e)
@@ -142,6 +156,7 @@ static vb_status run_block(engine *e, const vb_msg *m, const uint8_t *text, vb_e
 {
     vb_block_sink sink = {.ctx = e,
                           .progress = on_progress,
+                          .waits = on_wait,
                           .result = on_result,
                           .failed = on_failed,
                           .stop = asked_to_stop};

@@ -92,18 +92,20 @@ static bool fatal(vb_status st)
     return st == VB_ECUDA;
 }
 
-/* Until heat or supply lets clocks go again, the longest wait is over, or the owner asks to stop. The owner is told every
- * second: silence would be a hang. */
-static void let_cool(vb_pipeline *p, const vb_block_sink *sink, int trial, int n_frames)
+/* Until heat or supply lets clocks go again or the longest wait is over; VB_EARG with "stopped" where the owner asks for it meanwhile. The
+ * owner is told every second: silence would be a hang. */
+static vb_status let_cool(vb_pipeline *p, const vb_block_sink *sink, int trial, int n_frames, vb_err *err)
 {
     double until = vb_now_ms() + COOLING_MS;
 
-    while ((vb_telemetry_throttle(p->rig.telemetry) & ~(int64_t)VB_THROTTLE_POWER_CAP) > 0 && vb_now_ms() < until &&
-           !(sink->stop && sink->stop(sink->ctx))) {
-        if (sink->progress)
-            sink->progress(sink->ctx, trial, -1, n_frames, VB_STAGE_PREPROCESS);
+    while ((vb_telemetry_throttle(p->rig.telemetry) & ~(int64_t)VB_THROTTLE_POWER_CAP) > 0 && vb_now_ms() < until) {
+        if (sink->waits)
+            sink->waits(sink->ctx, trial, n_frames);
+        if (sink->stop && sink->stop(sink->ctx))
+            return vb_fail(err, VB_EARG, "stopped");
         nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     }
+    return VB_OK;
 }
 
 /* One trial as --on-throttle wants it. */
@@ -113,8 +115,8 @@ static vb_status run_settled(vb_pipeline *p, vb_scene *s, const vb_block *b, int
     for (int repeats = 0;; repeats++) {
         vb_status st;
 
-        if (p->options.on_throttle != VB_THROTTLE_MARK)
-            let_cool(p, sink, trial, s->video->n_frames);
+        if (p->options.on_throttle != VB_THROTTLE_MARK && (st = let_cool(p, sink, trial, s->video->n_frames, err)))
+            return st;
         st = vb_rig_run(t, &p->rig, s, b, trial, sink, err);
         t->throttle_repeats = repeats;
         if (st || p->options.on_throttle != VB_THROTTLE_REPEAT || t->throttled != 1 || repeats == MAX_REPEATS)

@@ -17,11 +17,13 @@ typedef struct {
     void *ctx;
     /* A frame is done (or a phase begins: frame_idx -1 while weights load and the model warms up). */
     void (*progress)(void *ctx, int trial, int frame_idx, int n_frames, vb_stage stage);
+    /* Each second that a trial waits until the device has cooled; nothing of it runs, or what ran is thrown away. */
+    void (*waits)(void *ctx, int trial, int n_frames);
     /* A trial's result; the callee may keep nothing of it. A failure here ends the block. */
     vb_status (*result)(void *ctx, int trial, const vb_trial *t, vb_err *err);
     /* A trial failed; the block goes on with the next one. */
     vb_status (*failed)(void *ctx, int trial, const vb_err *why, vb_err *err);
-    /* Asked between frames: stop soon (the trial is given up, nothing recorded). */
+    /* Asked between frames and while a trial waits: stop soon (the trial is given up, nothing recorded). */
     bool (*stop)(void *ctx);
 } vb_block_sink;
 

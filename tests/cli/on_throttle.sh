@@ -22,6 +22,18 @@ sql "SELECT n_trials, n_throttled FROM energy"
 wait
 "$BIN/savbench" query waited "$shown" --format csv
 
+throttle 2 # and a signal ends a wait at once: nothing of a trial has begun
+"$BIN/savbench" run $STUB --on-throttle wait --out-dir stopped >/dev/null 2>>log &
+job=$!
+sleep 4
+begun=$(date +%s)
+kill -TERM $job
+rc=0
+wait $job || rc=$?
+echo "exit $rc"
+[ $(($(date +%s) - begun)) -lt 15 ] && echo "before its grace was over"
+"$BIN/savbench" query stopped "SELECT (SELECT count(*) FROM trial) AS trials, count(*) AS lost FROM attempt" --format csv
+
 SAVBENCH_STUB_FAULT=sleep:0:11 "$BIN/savbench" run $STUB --on-throttle repeat --out-dir repeated >/dev/null &
 job=$!
 while kill -0 $job 2>/dev/null; do # hot and cool by turns: cool enough to begin, hot again soon
