@@ -42,6 +42,7 @@ static vb_status describe_checkpoint(vb_pipeline *p, const char *model, const ch
 
     if (!strcmp(p->checkpoint_model, model))
         return VB_OK;
+    p->checkpoint_model[0] = '\0'; /* until the hash is there */
     snprintf(p->rig.from.checkpoint, sizeof p->rig.from.checkpoint, "%.255s", path);
     *sha256 = '\0';
     if ((st = vb_seed_parse(&seeded, &seed, path, err)) == VB_OK && seeded) /* tells weights apart as a hash does */

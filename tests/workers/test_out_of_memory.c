@@ -1,5 +1,6 @@
 /* EdgeTAM on a CPU whose allocator refuses what only a pass of two objects asks for: the trial is repeated with one object in a pass
- * and is then what it is when one was asked for; where no pass will do, it is a failure and the engine goes on. */
+ * and is then what it is when one was asked for; where no pass will do, it is a failure and the engine goes on. And what records say of
+ * the weights after a checkpoint that could not be read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,6 +58,7 @@ typedef struct {
     int n_results, n_failed;
     int32_t max_batch, oom_retries, n_frames, n_objects, h, w;
     double jf;
+    char checkpoint[256];
     vb_err why;
 } outcome;
 
@@ -71,6 +73,7 @@ static vb_status on_result(void *ctx, int trial, const vb_trial *t, vb_err *err)
     o->max_batch = t->max_batch;
     o->oom_retries = t->oom_retries;
     o->n_frames = t->n_frames;
+    snprintf(o->checkpoint, sizeof o->checkpoint, "%s", t->from.checkpoint);
     o->n_objects = t->n_objects;
     o->h = t->h;
     o->w = t->w;
@@ -88,7 +91,7 @@ static vb_status on_failed(void *ctx, int trial, const vb_err *why, vb_err *err)
     return VB_OK;
 }
 
-static outcome run(vb_pipeline *p, const vb_options *o)
+static outcome run_setup(vb_pipeline *p, const vb_options *o, const vb_setup *setup)
 {
     vb_block b;
     outcome out = {0};
@@ -96,15 +99,20 @@ static outcome run(vb_pipeline *p, const vb_options *o)
     vb_err err = {0};
 
     allocator.n_seen = allocator.n_refused = 0;
-    if (vb_block_make(&b, o, "shapes_000001", &o->setups[0], &err) || vb_pipeline_block(p, &b, &sink, &err))
+    if (vb_block_make(&b, o, "shapes_000001", setup, &err) || vb_pipeline_block(p, &b, &sink, &err))
         fail_msg("%s", err.msg);
     vb_block_deinit(&b);
     return out;
 }
 
-static vb_pipeline *open_pipeline(vb_options *o, const char *max_batch)
+static outcome run(vb_pipeline *p, const vb_options *o)
 {
-    char *argv[] = {"run", "--split-dir", VB_DATA_DIR, "--models", "edgetam_mask", "--checkpoint", VB_DATA_DIR "/edgetam_shapes.pt", "--image-size", "256",
+    return run_setup(p, o, &o->setups[0]);
+}
+
+static vb_pipeline *open_models(vb_options *o, const char *models, const char *checkpoint, const char *max_batch)
+{
+    char *argv[] = {"run", "--split-dir", VB_DATA_DIR, "--models", (char *)(uintptr_t)models, "--checkpoint", (char *)(uintptr_t)checkpoint, "--image-size", "256",
                     "--dtype", "float32", "--device", "cpu", "--max-clip-frames", "9", "--warmup-frames", "0", "--telemetry-hz", "0", "--threads", "1",
                     "--max-batch", (char *)(uintptr_t)max_batch, NULL};
     vb_pipeline *p;
@@ -114,6 +122,11 @@ static vb_pipeline *open_pipeline(vb_options *o, const char *max_batch)
         vb_pipeline_open(&p, o, (vb_device){.kind = VB_DEVICE_CPU}, "test", &err))
         fail_msg("%s", err.msg);
     return p;
+}
+
+static vb_pipeline *open_pipeline(vb_options *o, const char *max_batch)
+{
+    return open_models(o, "edgetam_mask", VB_DATA_DIR "/edgetam_shapes.pt", max_batch);
 }
 
 static void half_the_objects_then_failure(void **state)
@@ -184,9 +197,27 @@ static void a_model_that_ran_out_goes(void **state)
     vb_pipeline_close(p);
 }
 
+/* A folder has no hash. The stub, whose name was kept beside its checkpoint, has none either. */
+static void a_checkpoint_that_cannot_be_read_is_in_no_record(void **state)
+{
+    vb_options o;
+    vb_pipeline *p = open_models(&o, "edgetam_mask,stub", "edgetam=" VB_DATA_DIR, "1");
+    const vb_setup *stub = &o.setups[strcmp(o.setups[0].model, "stub") != 0], *edgetam = &o.setups[stub == o.setups];
+    outcome before = run_setup(p, &o, stub), failed = run_setup(p, &o, edgetam), after = run_setup(p, &o, stub);
+
+    (void)state;
+    assert_int_equal(o.n_setups, 2);
+    assert_true(before.n_results == 1 && failed.n_failed == 1 && after.n_results == 1);
+    assert_non_null(strstr(failed.why.msg, VB_DATA_DIR));
+    assert_string_equal(before.checkpoint, "");
+    assert_string_equal(after.checkpoint, "");
+    vb_pipeline_close(p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(half_the_objects_then_failure), cmocka_unit_test(a_model_that_ran_out_goes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(half_the_objects_then_failure), cmocka_unit_test(a_model_that_ran_out_goes),
+                                       cmocka_unit_test(a_checkpoint_that_cannot_be_read_is_in_no_record)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
