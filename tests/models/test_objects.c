@@ -205,12 +205,63 @@ static void fifty_objects_finish(void **state)
     ops->close(m);
 }
 
+/* Without overlaps, a prompt's mask loses pixels to objects that have a mask on its frame, not to what others had on the frame before. */
+static void prompts_see_the_masks_of_their_own_frame(void **state)
+{
+    enum { PROMPTED, OTHER };
+    static const int other_frame[] = {-1, 0, 1}; /* -1: there is none */
+    const vb_model_ops *ops = vb_model_find(*state);
+    object o[2];
+    vb_mask shown[3] = {{0}};
+    int64_t both, either;
+
+    assert_non_null(ops);
+    vb_model *m = open_model(ops, *state);
+    describe(o, 2, false);
+    for (int k = 0; k < 3; k++) {
+        const vb_track_object given[2] = {{1, 1, &o[PROMPTED].prompt}, {other_frame[k], other_frame[k], &o[OTHER].prompt}};
+        vb_object_out outs[2] = {{.mask = &o[PROMPTED].masks[k]}, {.mask = &o[OTHER].masks[k]}};
+        vb_clip clip = {.n_frames = 2, .h = H, .w = W, .n_objects = k ? 2 : 1, .objects = given, .non_overlap = true};
+        vb_step step = {.objects = outs};
+        uint8_t rgb[H * W * 3];
+
+        ok(vb_mask_init(&shown[k], H, W, &err));
+        ok(ops->begin(m, &clip, &err));
+        for (int t = 0; t < 2; t++) {
+            draw(rgb, t);
+            if (other_frame[k] == t)
+                ok(ops->prompt(m, OTHER, &(vb_frame){t, rgb}, NULL, &err));
+            if (t == 1) {
+                if (k == 1) { /* else this test says nothing */
+                    vb_mask_overlap(&both, &either, &shown[0], outs[OTHER].mask);
+                    assert_true(both * 20 > vb_mask_area(&shown[0]));
+                }
+                ok(ops->prompt(m, PROMPTED, &(vb_frame){t, rgb}, &shown[k], &err));
+            }
+            if (t == 1 || other_frame[k] == 0)
+                ok(ops->step(m, &(vb_frame){t, rgb}, &step, &err));
+        }
+        ops->end(m);
+        vb_mask_overlap(&both, &either, outs[PROMPTED].mask, outs[OTHER].mask);
+        assert_int_equal(both, 0);
+    }
+    assert_true(vb_mask_area(&shown[0]) > 0);
+    assert_int_equal(differing(&shown[0], &shown[1]), 0);
+    assert_true(differing(&shown[0], &shown[2]) > 0);
+    assert_int_equal(differing(&shown[2], &o[PROMPTED].masks[2]), 0); /* as its frame shows it */
+    for (int k = 0; k < 3; k++)
+        vb_mask_deinit(&shown[k]);
+    forget(o, 2);
+    ops->close(m);
+}
+
 int main(void)
 {
     static char edgetam[] = "edgetam", sam[] = "sam2.1_t";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(each_object_has_what_it_has_alone, edgetam),
         cmocka_unit_test_prestate(each_object_has_what_it_has_alone, sam),
+        cmocka_unit_test_prestate(prompts_see_the_masks_of_their_own_frame, edgetam),
         cmocka_unit_test_prestate(fifty_objects_finish, edgetam),
         cmocka_unit_test_prestate(fifty_objects_finish, sam),
     };

@@ -82,7 +82,7 @@ void Stages::begin(const vb_clip &clip, vb_bank stored)
     forget_graphs();
   non_overlap_ = clip.non_overlap;
   allocate(clip.n_objects, clip.h, clip.w);
-  low_.fill_(-1024.0); // an object that is not there yet wins no pixel
+  hide_all();
 }
 
 void Stages::allocate(int64_t n, int64_t h, int64_t w)
@@ -218,6 +218,11 @@ void Stages::show(int object, const Shown &what)
     facts_[1].narrow(0, object, 1).copy_(facts.view(at::kLong));
   });
   join(); // the caller may give it up
+}
+
+void Stages::hide_all()
+{
+  aside([&] { low_.fill_(-1024.0); });
 }
 
 Shown Stages::shown(int object) const

@@ -49,6 +49,7 @@ public:
   void memorize(const std::vector<int> &objects, int frame_idx, StageClock &clock);
   Tensor fill(const Tensor &low_logits) { return (*fill_)(low_logits); }
   void show(int object, const Shown &what); // what was made elsewhere: a prompt's mask
+  void hide_all();                          // until shown again: an object that is not there wins no pixel
 
   // These objects' masks to the host, and with counts what was filled and removed since the last time; from `sent` on they
   // can be written.

@@ -150,6 +150,12 @@ void Tracker::prompt(int object, const vb_frame &frame, vb_mask *shown)
   out = t.prompt->has_mask ? condition_on_mask(object, *t.prompt) : condition_on_points(object, *t.prompt);
   if (!shown)
     return;
+  if (clip_.non_overlap) { // only objects that have a mask on this frame take pixels from each other: vp:433-475
+    stages_.hide_all();
+    for (int i = 0; i < clip_.n_objects; i++)
+      if (i != object && prompted_[(size_t)i].low_logits.defined() && clip_.objects[i].prompt_frame == frame.frame_idx)
+        stages_.show(i, prompted_[(size_t)i]);
+  }
   stages_.show(object, out);
   Turn &turn = turns_[next_];
   stages_.send({object}, false, turn.clock, turn.exchange, turn.shown);
