@@ -55,7 +55,7 @@ static vb_status warm_up_once(const vb_rig *r, vb_scene *s, vb_mode mode, vb_war
     vb_feed *feed = NULL;
     vb_fed fed;
     vb_step step = {.objects = s->outs};
-    vb_prompting prompting;
+    vb_prompting prompting = {0};
     int end = s->video->n_frames, left = w->rule.fixed - w->n;
     double last = 0;
     vb_status st;
@@ -107,6 +107,11 @@ static vb_status warm_up(const vb_rig *r, vb_scene *s, const vb_block *b, vb_mod
     return st;
 }
 
+static void skip_choice(void *telemetry, double ms)
+{
+    vb_telemetry_skip(telemetry, ms);
+}
+
 /* The frame loop of the timed trial. */
 static vb_status track_video(const vb_rig *r, const vb_scene *s, vb_feed *feed, vb_scoring *scoring, vb_trial *t,
                              int trial, const vb_block_sink *sink, double t0, vb_err *err)
@@ -117,7 +122,7 @@ static vb_status track_video(const vb_rig *r, const vb_scene *s, vb_feed *feed, 
     for (int place = s->first; place < s->video->n_frames; place++) {
         vb_frame_row *row = &t->frames[t->n_frames];
         vb_fed fed;
-        vb_prompting prompting;
+        vb_prompting prompting = {.chosen = skip_choice, .ctx = r->telemetry};
 
         if (sink->stop && sink->stop(sink->ctx))
             return vb_fail(err, VB_EARG, "stopped");
@@ -129,10 +134,7 @@ static vb_status track_video(const vb_rig *r, const vb_scene *s, vb_feed *feed, 
         row->start_ms = fmax(fed.taken_ms - t0, 0); /* offline it may have been taken before clicks were chosen */
         if ((st = vb_scene_track(s, r->ops, r->model, &(vb_frame){.frame_idx = place, .rgb = fed.decoded->image.rgb}, &step, &prompting, err)))
             return st;
-        if (prompting.choice_ms > 0) { /* the trial's clock stands still while clicks are chosen */
-            t0 += prompting.choice_ms;
-            vb_telemetry_skip(r->telemetry, prompting.choice_ms);
-        }
+        t0 += prompting.choice_ms; /* the trial's clock stands still while clicks are chosen */
         row->end_ms = vb_now_ms() - t0;
         row->latency_ms = row->end_ms - row->start_ms;
         row->prompted = prompting.n > 0;
@@ -298,6 +300,7 @@ vb_status vb_rig_run(vb_trial *t, const vb_rig *r, vb_scene *s, const vb_block *
     if (r->ops->deviations)
         snprintf(t->from.deviation, sizeof t->from.deviation, "%s", r->ops->deviations(r->model));
 out:
+    vb_telemetry_stop(r->telemetry);
     vb_feed_close(feed);
     vb_scoring_close(scoring);
     free(score_ms);

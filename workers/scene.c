@@ -118,10 +118,13 @@ static vb_status prompt_object(const vb_scene *s, const vb_model_ops *ops, vb_mo
 
     for (int n = 1; n < s->clicks && st == VB_OK; n++)
         if ((st = ops->prompt(model, object, frame, shown, err)) == VB_OK) {
-            double start = vb_now_ms();
+            double start = vb_now_ms(), ms;
 
             st = vb_prompt_correct(&s->prompts[object], &s->truth[object], shown, err);
-            out->choice_ms += vb_now_ms() - start;
+            ms = vb_now_ms() - start;
+            out->choice_ms += ms;
+            if (out->chosen)
+                out->chosen(out->ctx, ms);
         }
     if (st == VB_OK)
         st = ops->prompt(model, object, frame, NULL, err);
@@ -133,7 +136,8 @@ vb_status vb_scene_track(const vb_scene *s, const vb_model_ops *ops, vb_model *m
 {
     vb_status st;
 
-    *out = (vb_prompting){0};
+    out->n = 0;
+    out->choice_ms = 0;
     for (int i = 0; i < s->n_prompted; i++)
         if (s->objects[i].prompt_frame == frame->frame_idx && (st = prompt_object(s, ops, model, i, frame, out, err)))
             return st;

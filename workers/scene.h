@@ -27,6 +27,8 @@ typedef struct {
 typedef struct {
     int n;            /* objects conditioned */
     double choice_ms; /* spent on choosing corrective clicks: the work of a user, not of the model */
+    void (*chosen)(void *ctx, double ms); /* the caller's, told of each choice straight after it; NULL: nobody is */
+    void *ctx;
 } vb_prompting;
 
 /* Scans a video of d (borrowed until deinit) and makes the prompts by --point-rule. VB_EFORMAT: no object can be prompted.

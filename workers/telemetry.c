@@ -409,7 +409,7 @@ vb_status vb_telemetry_begin(vb_telemetry *t, double t0_ms, vb_err *err)
         first.throttle = sysfs_throttle(t); /* events before the trial are not its own */
     count_sensors(t);
     st = t->failed = vb_rows_add(&t->rows, &first, NULL);
-    t->recording = true;
+    t->recording = st == VB_OK;
     pthread_mutex_unlock(&t->lock);
     return st ? vb_fail(err, st, "rows of telemetry") : VB_OK;
 }
@@ -428,6 +428,15 @@ void vb_telemetry_skip(vb_telemetry *t, double ms)
     while (t->rows.n > 0 && rows[t->rows.n - 1].t_ms > now)
         t->rows.n--;
     t->skipped = true;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void vb_telemetry_stop(vb_telemetry *t)
+{
+    if (!t->started)
+        return;
+    pthread_mutex_lock(&t->lock);
+    t->recording = false;
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -33,8 +33,10 @@ void vb_telemetry_measure_idle(vb_telemetry *t, int ms);
 
 /* t0_ms: the trial's zero on vb_now_ms. One sample is taken in each of the two calls, on the caller's thread. */
 vb_status vb_telemetry_begin(vb_telemetry *t, double t0_ms, vb_err *err);
-/* The trial's clock stood still for the last ms milliseconds: their samples are dropped. */
+/* The trial's clock stood still for the last ms milliseconds, up to this call: their samples are dropped. */
 void vb_telemetry_skip(vb_telemetry *t, double ms);
+/* No more samples, of a trial that has failed; what there is of it is dropped with the next begin. After finish it changes nothing. */
+void vb_telemetry_stop(vb_telemetry *t);
 /* Moves the samples and what they come to into the trial, whose frames are all there. Errors leave the trial's numbers
  * as not told. */
 vb_status vb_telemetry_finish(vb_telemetry *t, vb_trial *trial, vb_err *err);

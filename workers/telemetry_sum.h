@@ -5,7 +5,7 @@
 #include "trial.h"
 
 /* Joules from a to b (ms on the samples' clock): the counter's difference where there is one, else the integral of power.
- * NaN with fewer than two samples that tell, or none near a or b. */
+ * NaN with fewer than two samples that tell; beyond the first and the last of them it goes on as there. */
 double vb_energy_between(const vb_telemetry_row *rows, int n, double a_ms, double b_ms);
 double vb_energy_by_counter(const vb_telemetry_row *rows, int n, double a_ms, double b_ms);
 double vb_energy_by_power(const vb_telemetry_row *rows, int n, double a_ms, double b_ms);

@@ -337,6 +337,30 @@ static void a_stop_of_the_clock_takes_its_samples_out(void **state)
     tree_remove(root);
 }
 
+static void a_trial_that_failed_is_sampled_no_more(void **state)
+{
+    char root[256];
+    vb_telemetry *t;
+    vb_trial trial = {0};
+    vb_err err = {0};
+
+    (void)state;
+    tree_make(root, "orin_nano");
+    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
+    t = open_it((vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
+    assert_int_equal(vb_telemetry_begin(t, vb_now_ms(), &err), VB_OK);
+    vb_telemetry_stop(t);
+    nap(50);
+    assert_int_equal(vb_telemetry_finish(t, &trial, &err), VB_OK);
+    assert_int_equal(trial.n_telemetry, 1); /* of begin itself */
+    vb_trial_deinit(&trial);
+    run(&trial, t, NULL, NULL);
+    assert_true(trial.n_telemetry > 2);
+    vb_trial_deinit(&trial);
+    vb_telemetry_close(t);
+    tree_remove(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +374,7 @@ int main(void)
         cmocka_unit_test(energy_is_integrated_to_the_digit),
         cmocka_unit_test(growth_of_memory_is_per_frame),
         cmocka_unit_test(a_stop_of_the_clock_takes_its_samples_out),
+        cmocka_unit_test(a_trial_that_failed_is_sampled_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
