@@ -171,15 +171,20 @@ static void describe_times(const vb_scene *s, vb_trial *t, const vb_frame_times 
     }
 }
 
-static void describe_attention(const vb_rig *r, vb_trial *t)
+static vb_status describe_attention(const vb_rig *r, vb_trial *t, vb_err *err)
 {
     size_t n = r->ops->attention ? r->ops->attention(r->model, NULL, 0) : 0;
-    vb_attention_site *sites = n ? calloc(n, sizeof *sites) : NULL;
+    vb_attention_site *sites;
 
-    if (!sites || !(t->attention = calloc(n, sizeof *t->attention)))
-        n = 0;
-    else
-        r->ops->attention(r->model, sites, n);
+    if (!n)
+        return VB_OK;
+    sites = calloc(n, sizeof *sites);
+    t->attention = calloc(n, sizeof *t->attention);
+    if (!sites || !t->attention) {
+        free(sites);
+        return vb_fail(err, VB_ENOMEM, "rows of %zu attention sites", n);
+    }
+    r->ops->attention(r->model, sites, n);
     for (size_t i = 0; i < n; i++) {
         vb_attention_row *row = &t->attention[i];
 
@@ -197,6 +202,7 @@ static void describe_attention(const vb_rig *r, vb_trial *t)
     }
     t->n_attention = (int32_t)n;
     free(sites);
+    return VB_OK;
 }
 
 static vb_status describe_objects(const vb_scene *s, vb_trial *t, vb_err *err)
@@ -296,7 +302,8 @@ vb_status vb_rig_run(vb_trial *t, const vb_rig *r, vb_scene *s, const vb_block *
     t->peak_device_bytes = memory.peak_alloc_bytes;
     t->weights_bytes = memory.weights_bytes;
     t->peak_rss_bytes = vb_peak_rss_bytes();
-    describe_attention(r, t);
+    if ((st = describe_attention(r, t, err)))
+        goto out;
     if (r->ops->deviations)
         snprintf(t->from.deviation, sizeof t->from.deviation, "%s", r->ops->deviations(r->model));
 out:

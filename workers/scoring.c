@@ -366,8 +366,11 @@ vb_status vb_scoring_submit(vb_scoring *s, int place, int frame_idx, const vb_ob
         else
             memset(m->bits, 0, (size_t)m->h * m->stride * sizeof *m->bits);
     }
-    if (overlay_due(s, place_in(s->annotated, s->n_annotated, frame_idx)) && (job->rgb = malloc(pixels * 3)))
+    if (overlay_due(s, place_in(s->annotated, s->n_annotated, frame_idx))) {
+        if (!(job->rgb = malloc(pixels * 3)))
+            return vb_fail(err, VB_ENOMEM, "overlay of frame %d, %dx%d pixels", frame_idx, s->c.video->w, s->c.video->h);
         memcpy(job->rgb, rgb, pixels * 3);
+    }
     pthread_mutex_lock(&s->lock);
     s->tail++;
     pthread_cond_broadcast(&s->changed);

@@ -143,8 +143,12 @@ SdpWay fastest_way(const SdpWay &given, const std::vector<SdpBackend> &backends,
       if (&way == &ways[0]) // else a slow way would be taken for want of room: fewer objects in a pass are better
         throw;
       continue;
-    } catch (const c10::Error &) {
-      refused.insert(asked);
+    } catch (const c10::Error &e) {
+      const bool memory = tells_of_device_memory(e.what_without_backtrace());
+      if (!memory || way.backend == SdpBackend::cudnn) // whose plan stays empty whatever it was refused for
+        refused.insert(asked);
+      if (memory && &way == &ways[0])
+        throw;
       continue;
     }
     if (&way == &ways[0] || t < (best.backend == given.backend && best.parts == given.parts ? 0.95 : 1.0) * *ms) {

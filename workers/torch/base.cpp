@@ -26,9 +26,6 @@ void check(vb_status st, const vb_err &err)
     throw Error(st, err.msg);
 }
 
-namespace {
-
-// An allocation that failed outside of the caching allocator, which has an exception of its own; the context is none the worse.
 // On a Jetson the driver says NvMap..., and the caching allocator, which asks NVML for the reason, stumbles over having none.
 bool tells_of_device_memory(const char *what)
 {
@@ -38,8 +35,6 @@ bool tells_of_device_memory(const char *what)
       return true;
   return false;
 }
-
-} // namespace
 
 vb_status report_exception(vb_err *err) noexcept
 {

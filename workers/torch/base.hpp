@@ -28,6 +28,10 @@ struct Error : std::runtime_error {
 // A vb_status from a C function that filled *err: anything but VB_OK is thrown.
 void check(vb_status st, const vb_err &err);
 
+// A c10::Error's text: an allocation failed outside of the caching allocator, which has an exception of its own; the context is none
+// the worse.
+bool tells_of_device_memory(const char *what);
+
 // The exception being handled, as a status and message.
 vb_status report_exception(vb_err *err) noexcept;
 
