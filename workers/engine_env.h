@@ -4,7 +4,6 @@
 
 #include "model.h"
 #include "options.h"
-#include "options.h"
 
 #include <stdint.h>
 

@@ -123,7 +123,6 @@ typedef struct {
 
 typedef struct {
     int64_t peak_alloc_bytes;   /* device allocations (CUDA); 0 where the allocator does not tell */
-    int64_t peak_reserved_bytes;
     int64_t weights_bytes;
     int64_t late_allocs; /* since the peaks were reset: device allocations for which all that was kept had to be given back, waiting for the device */
 } vb_model_memory;
@@ -131,7 +130,6 @@ typedef struct {
 typedef struct vb_model vb_model;
 
 typedef struct {
-    const char *name;
     vb_status (*open)(vb_model **out, const vb_model_config *config, vb_err *err);
     vb_status (*configure)(vb_model *m, const vb_precision *p, vb_err *err);
     vb_status (*begin)(vb_model *m, const vb_clip *clip, vb_err *err);

@@ -298,7 +298,6 @@ static void stub_close(vb_model *m)
 }
 
 const vb_model_ops vb_stub_ops = {
-    .name = "stub",
     .open = stub_open,
     .configure = stub_configure,
     .begin = stub_begin,

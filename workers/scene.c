@@ -27,14 +27,6 @@ void vb_scene_deinit(vb_scene *s)
     vb_video_free(s->video);
 }
 
-static int place_of(const vb_video *v, int frame_idx)
-{
-    for (int i = 0; i < v->n_frames; i++)
-        if (v->frames[i] == frame_idx)
-            return i;
-    return -1;
-}
-
 /* The first annotated frame on which the object can be seen: its mask (inited here) and number; -1: never. */
 static vb_status first_seen(int *frame_idx, vb_mask *mask, const vb_dataset *d, const vb_video *v, const vb_masklet *m, vb_err *err)
 {
@@ -94,7 +86,7 @@ vb_status vb_scene_init(vb_scene *s, const vb_dataset *d, const char *video, vb_
             return st;
         s->masklets[k] = m;
         s->objects[k] = (vb_track_object){.prompt = &s->prompts[k]};
-        s->objects[k].prompt_frame = s->objects[k].start_frame = place_of(s->video, frame_idx);
+        s->objects[k].prompt_frame = s->objects[k].start_frame = frame_idx; /* its place too: no frame is missing */
         s->outs[k].mask = &s->masks[k];
         if (s->objects[k].prompt_frame < s->first)
             s->first = s->objects[k].prompt_frame;

@@ -1,6 +1,6 @@
 /* Scene: a video made ready for tracking. Its objects, their prompts from ground truth, where the tracking begins; and a
  * frame's worth of model: prompts with their corrective clicks, then the step. No timing but that of the clicks, no
- * records: those are the pipeline's. */
+ * records: those are the rig's. */
 #ifndef VB_SCENE_H
 #define VB_SCENE_H
 

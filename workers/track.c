@@ -144,7 +144,7 @@ static const vb_opt table[] = {
     VB_ROW_TEXT(vb_track, masks_dir, "masks", NULL, "DIR", "write DIR/ID/FRAME.png, as SA-V's evaluator reads them"),
     VB_ROW_TEXT(vb_track, overlay_dir, "overlay", NULL, "DIR", "write DIR/FRAME.png, masks over frames"),
     VB_ROW_TEXT(vb_track, dump_path, "dump", NULL, "CASE.h5", "write tensors in the layout of the golden cases"),
-    VB_ROW_FLAG(vb_track, dump_trace, "dump-trace", NULL, "with --dump: inner tensors of the first two frames too"),
+    VB_ROW_FLAG(vb_track, dump_trace, "dump-trace", NULL, "with --dump: inner tensors of the first three frames too"),
     VB_ROW_CALL(set_flash, NULL, "require-flash", NULL, "[=strict]", "half dtypes: refuse attention that is neither flash, cuDNN nor fused", .fixed = false),
     VB_ROW_TEXT(vb_track, device, "device", NULL, "DEVICE", "auto (default), cpu, cuda, cuda:N"),
     VB_ROW_INT(vb_track, threads, 0, 4096, "threads", NULL, "N", "CPU threads (default all cores)", .fixed = false),

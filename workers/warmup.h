@@ -1,4 +1,4 @@
-/* Warm-up: how many frames a model runs before its trial's clock starts, told from their times alone. Pure: the pipeline
+/* Warm-up: how many frames a model runs before its trial's clock starts, told from their times alone. Pure: the rig
  * tracks the frames. The rule as a formula: METRICS.md, "Warm-up". */
 #ifndef VB_WARMUP_H
 #define VB_WARMUP_H

@@ -50,11 +50,11 @@ Tensor fourier_grid(const Tensor &gaussian, int64_t h, int64_t w)
   return fourier_features(at::stack({x, y}, -1), gaussian).view({1, h * w, 2 * gaussian.size(1)});
 }
 
-Tensor rotary_table(int64_t dim, int64_t h, int64_t w, at::Device device, double theta)
+Tensor rotary_table(int64_t dim, int64_t h, int64_t w, at::Device device)
 {
   const auto f32 = at::TensorOptions(at::kFloat);
   Tensor exponent = at::arange(0, dim, 4, f32) / dim;
-  Tensor frequency = 1.0 / at::pow(theta, exponent); // [dim / 4]
+  Tensor frequency = 1.0 / at::pow(10000, exponent); // [dim / 4]
   Tensor cell = at::arange(h * w, f32);
   Tensor x = at::outer(at::remainder(cell, w), frequency), y = at::outer(at::floor(cell / w), frequency);
   return at::cat({at::polar(at::ones_like(x), x), at::polar(at::ones_like(y), y)}, -1).to(device);

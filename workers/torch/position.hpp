@@ -23,7 +23,7 @@ Tensor fourier_grid(const Tensor &gaussian, int64_t h, int64_t w);
 
 // Rotary factors of an h x w grid: complex [h * w, dim / 2], the x part first.
 // Source: EdgeTAM@9cc44bf position_encoding.py:170-185
-Tensor rotary_table(int64_t dim, int64_t h, int64_t w, at::Device device, double theta = 10000.0);
+Tensor rotary_table(int64_t dim, int64_t h, int64_t w, at::Device device);
 
 } // namespace vb
 #endif

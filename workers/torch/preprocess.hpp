@@ -14,7 +14,7 @@ public:
   int64_t width() const { return w_; }
 
   void begin(Tensor &image) const; // [batch, 3, S, S], channels last; allocated where there is none
-  // Frame i of the batch, rgb [h, w, 3]; where vb_model_ops.host_alloc gave the memory it is read by the device, later.
+  // Frame i of the batch, rgb [h, w, 3]; where vb_model_ops.frame_alloc gave the memory it is read by the device, later.
   void put(int64_t i, const uint8_t *rgb);
   void run(const Tensor &image, int64_t n); // the first n of them
 

@@ -216,7 +216,6 @@ vb_status session_memory(vb_model *m, vb_model_memory *out, bool reset_peaks, vb
         m->late_allocs = stats.num_alloc_retries;
       out->late_allocs = stats.num_alloc_retries - m->late_allocs;
       out->peak_alloc_bytes = stats.allocated_bytes[0].peak + held_by_graphs(device.index());
-      out->peak_reserved_bytes = stats.reserved_bytes[0].peak;
     }
 #endif
   });
@@ -243,7 +242,6 @@ void session_frame_free(vb_model *m, void *p, size_t bytes) { m->frames.give(p, 
 } // namespace vb
 
 extern "C" const vb_model_ops vb_torch_ops = {
-    "libtorch",
     vb::session_open,
     vb::session_configure,
     vb::session_begin,
