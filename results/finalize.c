@@ -60,25 +60,48 @@ static vb_status is_current(bool *current, vb_store *s, const char *key, vb_err 
     return st;
 }
 
-/* One file, no -wal and -shm beside it. */
-static vb_status settle(vb_store *s, vb_err *err)
+/* What SQLite could not remove, of which it says nothing: empty by now. */
+static void remove_beside(const char *db)
+{
+    static const char *const ends[] = {"-wal", "-shm"};
+    char path[VB_PATH_MAX + 32];
+
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s%s", db, ends[i]);
+        (void)unlink(path); /* as a rule there is none */
+    }
+}
+
+/* What the pragma answers. */
+static vb_status journal_mode(char mode[16], vb_db *db, const char *pragma, vb_err *err)
 {
     sqlite3_stmt *q;
-    char mode[16] = "";
     bool row;
     vb_status st;
 
-    if ((st = vb_db_query(&q, s->db, err, "PRAGMA journal_mode", "")) || (st = vb_db_step(&row, s->db, q, err)))
+    mode[0] = 0;
+    if ((st = vb_db_query(&q, db, err, pragma, "")) || (st = vb_db_step(&row, db, q, err)))
         return st;
-    vb_db_text(mode, sizeof mode, q, 0);
+    vb_db_text(mode, 16, q, 0);
     sqlite3_reset(q);
-    if (strcmp(mode, "wal") != 0)
-        return VB_OK;
+    return VB_OK;
+}
+
+/* One file, no -wal and -shm beside it. */
+static vb_status settle(vb_store *s, vb_err *err)
+{
+    char mode[16];
+    vb_status st = journal_mode(mode, s->db, "PRAGMA journal_mode", err);
+
+    if (st || strcmp(mode, "wal") != 0)
+        return st;
     vb_db_forget(s->db);
-    if (vb_db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE", err)) {
+    if (vb_db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", err) || journal_mode(mode, s->db, "PRAGMA journal_mode=DELETE", err) ||
+        strcmp(mode, "delete") != 0)
         /* Someone reads it just now: what is in it holds, and the last one to close it folds the files together. */
         vb_log(&s->log, VB_LOG_WARN, "summary.db is being read: it stays in several files until the next finalize");
-    }
+    else
+        remove_beside(s->paths.db);
     return VB_OK;
 }
 
