@@ -20,9 +20,11 @@ static vb_status take_stock(vb_trial_status **out, vb_roster *r, const vb_block 
         return vb_fail(err, VB_ENOMEM, "status of %d trials", b->n_trials);
     r->total += b->n_trials;
     for (int t = 0; t < b->n_trials && st == VB_OK; t++) {
-        if (retry_failed && (st = vb_store_forget_failed(r->store, &b->trials[t], err)))
-            return st;
         st = vb_store_status(r->store, &b->trials[t], &(*out)[t], err);
+        if (st == VB_OK && retry_failed && (*out)[t] != VB_TRIAL_DONE && (*out)[t] != VB_TRIAL_MISSING) {
+            st = vb_store_forget_failed(r->store, &b->trials[t], err);
+            (*out)[t] = VB_TRIAL_MISSING;
+        }
         if ((*out)[t] == VB_TRIAL_MISSING)
             ++*missing;
         else if ((*out)[t] == VB_TRIAL_DONE)
