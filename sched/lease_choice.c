@@ -148,9 +148,9 @@ static outlook look_ahead(vb_lease_table *t)
 /* Of the time that is left a block may be expected to take so much: less where the speed is known from few blocks. */
 static double room(const vb_lease_table *t, const vb_lease_worker *w)
 {
-    int n = t->workers[w->kind].n_learnt;
+    double blocks = fmax(1, t->workers[w->kind].n_learnt);
 
-    return 1 / (1 + SCATTERS * fmax(LEAST_SCATTER, sqrt(t->scatter * (n ? 1 + 1.0 / n : 2))));
+    return 1 / (1 + SCATTERS * fmax(LEAST_SCATTER, sqrt(t->scatter * (1 + 1 / blocks))));
 }
 
 /* The most work that a worker may be given so that it is through with it before all the others are with the rest. One whose speed
