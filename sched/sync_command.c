@@ -5,6 +5,7 @@
 #include "sync_command.h"
 
 #include "cli.h"
+#include "host_network.h"
 #include "hosts.h"
 #include "listing.h"
 #include "models.h"
@@ -205,16 +206,14 @@ static vb_status sync_host(int *lacking, const things *t, const char *host, vb_e
 
 static int sync_all(const things *t, const vb_hosts *h)
 {
-    char own[64] = "";
     int code = VB_EXIT_OK;
 
-    gethostname(own, sizeof own - 1);
     for (int i = 0; i < h->n; i++) {
         const char *host = h->list[i].name;
         vb_err err;
         int lacking = 0;
 
-        if (!strcmp(host, own) || !strcmp(host, "localhost")) {
+        if (vb_host_is_own(host)) { /* by whatever name: a copy onto itself would replace its links */
             printf("%s: this machine\n", host);
             continue;
         }
