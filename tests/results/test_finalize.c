@@ -109,6 +109,15 @@ static char *report(const char *out, vb_report_format format)
     return text;
 }
 
+static bool says(const char *out, vb_report_format format, const char *words)
+{
+    char *text = report(out, format);
+    bool found = strstr(text, words) != NULL;
+
+    free(text);
+    return found;
+}
+
 static void hash_and_time(const char *out, const char *name, char hash[65], struct timespec *when)
 {
     char path[400];
@@ -361,51 +370,35 @@ static void devices_are_separate(void **state)
 static void report_says_what_is_missing(void **state)
 {
     const char *out = *state;
-    char *text;
     vb_store *s;
 
     OK(vb_store_open(&s, out, NULL, &err));
     vb_store_close(s);
-    text = report(out, VB_REPORT_TABLE);
-    assert_non_null(strstr(text, "no trial is recorded yet"));
-    free(text);
+    assert_true(says(out, VB_REPORT_TABLE, "no trial is recorded yet"));
     OK(vb_store_open(&s, out, NULL, &err));
     commit(s, "v1", VB_BFLOAT16, 0, 1);
     commit(s, "v1", VB_FLOAT16, 0, 1);
     vb_store_close(s);
-    text = report(out, VB_REPORT_TABLE);
-    assert_non_null(strstr(text, "--dtype float32,float16,bfloat16"));
-    free(text);
-    text = report(out, VB_REPORT_JSON);
-    assert_non_null(strstr(text, "\"baseline\": null"));
-    free(text);
+    assert_true(says(out, VB_REPORT_TABLE, "--dtype float32,float16,bfloat16"));
+    assert_true(says(out, VB_REPORT_JSON, "\"baseline\": null"));
 }
 
 static void report_says_of_how_many_videos_a_difference_is(void **state)
 {
     const char *out = *state;
-    char *text;
     vb_store *s;
 
     OK(vb_store_open(&s, out, NULL, &err));
     commit_as(s, "v1", VB_BFLOAT16, 0, 2, "GPU-1", "c0ffee");
     commit_as(s, "v2", VB_BFLOAT16, 0, 2, "GPU-2", "c0ffee");
-    text = report(out, VB_REPORT_TABLE);
-    assert_non_null(strstr(text, "--dtype float32,bfloat16 and another --out-dir has both"));
-    free(text);
+    assert_true(says(out, VB_REPORT_TABLE, "--dtype float32,bfloat16 and another --out-dir has both"));
     commit_as(s, "v2", VB_FLOAT32, 0, 0, "GPU-1", "c0ffee");
-    text = report(out, VB_REPORT_TABLE);
-    assert_non_null(strstr(text, "compared with float32 on 0 of 2 videos"));
-    free(text);
+    assert_true(says(out, VB_REPORT_TABLE, "compared with float32 on 0 of 2 videos"));
     commit_as(s, "v1", VB_FLOAT32, 0, 0, "GPU-1", "c0ffee");
-    text = report(out, VB_REPORT_TABLE);
-    assert_non_null(strstr(text, "compared with float32 on 1 of 2 videos"));
-    free(text);
+    assert_true(says(out, VB_REPORT_TABLE, "compared with float32 on 1 of 2 videos"));
     commit_as(s, "v2", VB_FLOAT32, 1, 0, "GPU-2", "c0ffee");
     vb_store_close(s);
-    text = report(out, VB_REPORT_TABLE);
-    assert_null(strstr(text, "compared with float32 on"));
-    free(text);
+    assert_false(says(out, VB_REPORT_TABLE, "compared with float32 on"));
 }
 
 /* v1 was paired on two devices of a kind, v2 on one: each object and video counts once. J&F differs by 0.001, 0.002 and 0.003. */
@@ -435,15 +428,12 @@ static void pairs_of_a_video_are_one_unit(void **state)
 static void weights_are_kept_apart_or_told(void **state)
 {
     const char *out = *state;
-    char *text;
     vb_store *s;
 
     OK(vb_store_open(&s, out, NULL, &err));
     commit_as(s, "v1", VB_FLOAT32, 0, 0, "GPU-1", "seed:1");
     commit_as(s, "v1", VB_BFLOAT16, 0, 2, "GPU-1", "seed:1");
-    text = report(out, VB_REPORT_TABLE);
-    assert_null(strstr(text, "different weights"));
-    free(text);
+    assert_false(says(out, VB_REPORT_TABLE, "different weights"));
     commit_as(s, "v1", VB_FLOAT32, 1, 6, "GPU-1", "seed:2");
     commit_as(s, "v1", VB_BFLOAT16, 1, 2, "GPU-1", "seed:2");
     commit_as(s, "v1", VB_BFLOAT16, 2, 2, "GPU-1", "seed:3");
@@ -452,9 +442,7 @@ static void weights_are_kept_apart_or_told(void **state)
     answers(out, "SELECT n_repetitions, round(jf_delta, 9) AS jf_delta, latency_median_delta_ms FROM video_comparison"
                  " WHERE dtype = 'bfloat16' ORDER BY jf_delta",
             "n_repetitions,jf_delta,latency_median_delta_ms\r\n1,,\r\n1,-0.002,-4\r\n1,0.001,2\r\n");
-    text = report(out, VB_REPORT_TABLE);
-    assert_non_null(strstr(text, "edgetam: trials with 3 different weights"));
-    free(text);
+    assert_true(says(out, VB_REPORT_TABLE, "edgetam: trials with 3 different weights"));
 }
 
 static void query_only_reads(void **state)

@@ -32,6 +32,14 @@ static vb_telemetry *open_it(vb_telemetry_config c)
     return t;
 }
 
+/* On a recorded board, which root becomes the folder of. */
+static vb_telemetry *open_on_nano(char root[256], vb_telemetry_config c)
+{
+    tree_make(root, "orin_nano");
+    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
+    return open_it(c);
+}
+
 /* A trial of four frames that lasts about 80 ms, with between() called in its middle. */
 static void run(vb_trial *trial, vb_telemetry *t, void (*between)(vb_telemetry *t, const char *root), const char *root)
 {
@@ -63,9 +71,7 @@ static void a_jetson_gives_power_energy_and_idle(void **state)
     double ms;
 
     (void)state;
-    tree_make(root, "orin_nano");
-    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
-    t = open_it((vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "0000:00:00.0", .hz = 100, .alone = true});
+    t = open_on_nano(root, (vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "0000:00:00.0", .hz = 100, .alone = true});
     vb_telemetry_describe(t, &from);
     assert_string_equal(from.power_source, "VDD_IN");
     assert_string_equal(from.power_mode, "15W");
@@ -118,9 +124,7 @@ static void a_throttle_in_the_middle_marks_the_trial_and_no_other(void **state)
     vb_trial trial;
 
     (void)state;
-    tree_make(root, "orin_nano");
-    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
-    t = open_it((vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
+    t = open_on_nano(root, (vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
     run(&trial, t, heat_up, root);
     assert_int_equal(trial.throttled, 1);
     assert_string_equal(trial.throttle_reasons, "thermal");
@@ -199,9 +203,7 @@ static void a_machine_shared_by_engines_gives_no_energy(void **state)
     vb_trial trial;
 
     (void)state;
-    tree_make(root, "orin_nano");
-    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
-    t = open_it((vb_telemetry_config){.device = VB_DEVICE_CPU, .pci = "", .hz = 100, .alone = false});
+    t = open_on_nano(root, (vb_telemetry_config){.device = VB_DEVICE_CPU, .pci = "", .hz = 100, .alone = false});
     run(&trial, t, NULL, NULL);
     assert_true(isnan(trial.energy_j));
     NEAR(trial.power_mean_w, 8); /* the machine's, said as such */
@@ -320,9 +322,7 @@ static void a_stop_of_the_clock_takes_its_samples_out(void **state)
     vb_err err = {0};
 
     (void)state;
-    tree_make(root, "orin_nano");
-    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
-    t = open_it((vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
+    t = open_on_nano(root, (vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
     assert_int_equal(vb_telemetry_begin(t, t0, &err), VB_OK);
     nap(30);
     vb_telemetry_skip(t, 25);
@@ -345,9 +345,7 @@ static void a_trial_that_failed_is_sampled_no_more(void **state)
     vb_err err = {0};
 
     (void)state;
-    tree_make(root, "orin_nano");
-    setenv("SAVBENCH_SYSFS_ROOT", root, 1);
-    t = open_it((vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
+    t = open_on_nano(root, (vb_telemetry_config){.device = VB_DEVICE_CUDA, .pci = "", .hz = 100, .alone = true});
     assert_int_equal(vb_telemetry_begin(t, vb_now_ms(), &err), VB_OK);
     vb_telemetry_stop(t);
     nap(50);
